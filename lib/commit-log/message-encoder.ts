@@ -1,0 +1,258 @@
+import { StoreError } from '../errors'
+import { encodeHost, IPV6_HOST_LENGTH, type HostBytes } from '../format/host'
+import { PropertyName, PROPERTIES_LENGTH_MAX, encodeProperties } from '../format/properties'
+import { PROPERTY_CRC_LENGTH, reservePropertyCrc } from '../format/property-crc'
+import {
+  CRC_MASK, MAGIC_V1, MAGIC_V2, RecordFields, SysFlag, TOPIC_LENGTH_MAX_V1, TOPIC_LENGTH_MAX_V2, isQueued, recordSize,
+} from '../format/record'
+import { SCHEDULE_TOPIC } from '../format/tags-code'
+import type { Topic, TopicTable } from '../consume-queue/topic-table'
+import type { Backend } from '../storage/ports'
+import type { Message, MessageBatch, Properties, PutStatus } from '../types'
+
+/** What the encoder needs to know of the store's options. */
+export interface EncoderOptions {
+  compatibility: '4.9' | '5.3'
+  maxMessageSize: number
+  autoMessageVersionOnTopicLen: boolean
+  enabledAppendPropCRC: boolean
+  brokerChecks: boolean
+  /** Milliseconds per level. */
+  delayLevels: readonly number[]
+  /** Bytes that a segment takes. */
+  recordSizeMax: number
+}
+
+/** Why a message is refused: the engine's status, and an explanation. */
+export interface Refusal {
+  status: PutStatus
+  reason: string
+}
+
+/** A record ready to be written, and what queue and index want to know of it. */
+export class PreparedRecord extends RecordFields {
+  size = 0
+  tags: string | undefined
+  keys: string | undefined
+  uniqueKey: string | undefined
+  delay: string | undefined
+}
+
+/** The engine leaves this much for topic, properties and header on top of the largest body. */
+const RECORD_OVERHEAD_MAX = 65_536
+const HOSTS_REMEMBERED_MAX = 1024
+const DEFAULT_HOST = '127.0.0.1:0'
+const NO_PROPERTIES: Properties = {}
+const RETRY_TOPIC_PREFIX = '%RETRY%'
+
+/**
+ * Turns messages into records, and refuses what the engine would refuse, or would store so that it cannot be
+ * read again. Its buffers and records are used over and over.
+ */
+export class MessageEncoder {
+  /** The records of the last message or batch: the first {@link count} of them. */
+  readonly records: PreparedRecord[] = [new PreparedRecord()]
+  count = 0
+  /** Bytes of all of them. */
+  totalSize = 0
+  topic!: Topic
+  queueId = 0
+  readonly #options: EncoderOptions
+  readonly #topics: TopicTable
+  readonly #crc32: Backend['crc32']
+  readonly #hosts = new Map<string, HostBytes>()
+  #scratch = Buffer.allocUnsafe(2 * PROPERTIES_LENGTH_MAX)
+  #scratchEnd = 0
+
+  constructor(options: EncoderOptions, topics: TopicTable, crc32: Backend['crc32']) {
+    this.#options = options
+    this.#topics = topics
+    this.#crc32 = crc32
+  }
+
+  prepare(message: Message, now: number): Refusal | undefined {
+    const properties = message.properties ?? NO_PROPERTIES
+    const sysFlag = message.sysFlag ?? 0
+    this.#scratchEnd = 0
+    this.count = 0
+    this.totalSize = 0
+    const delayed = this.#isDelayed(properties, sysFlag)
+    if (typeof delayed === 'object') return delayed
+    if (delayed > 0) return this.#prepareDelayed(message, properties, delayed, now)
+    return this.#prepareAt(message, message.topic, message.queueId ?? 0, properties, now)
+  }
+
+  prepareBatch(batch: MessageBatch, now: number): Refusal | undefined {
+    const sysFlag = batch.sysFlag ?? 0
+    this.#scratchEnd = 0
+    this.count = 0
+    this.totalSize = 0
+    if (sysFlag & SysFlag.transactionMask) return illegal('a batch cannot be transactional')
+    if (batch.messages.length === 0) return illegal('a batch holds at least one message')
+    const batchProperties = batch.properties ?? NO_PROPERTIES
+    this.#reserveScratch((batch.messages.length + 1) * PROPERTIES_LENGTH_MAX)
+    let bodyBytes = 0
+    for (const { body, properties = NO_PROPERTIES, flag } of batch.messages) {
+      const merged = { ...properties, ...batchProperties }
+      if (Number(merged[PropertyName.DELAY]) > 0) return illegal('a batch cannot be delayed')
+      bodyBytes += body.length
+      if (bodyBytes > this.#options.maxMessageSize) {
+        return illegal(`the bodies of the batch have more than maxMessageSize ${this.#options.maxMessageSize} bytes`)
+      }
+      const message = { ...batch, body, flag: flag ?? batch.flag ?? 0, preparedTransactionOffset: 0 }
+      const refusal = this.#prepareAt(message, batch.topic, batch.queueId ?? 0, merged, now)
+      if (refusal !== undefined) return refusal
+    }
+    return undefined
+  }
+
+  /** The level of a message that this store has to delay itself, 0 for none. */
+  #isDelayed(properties: Properties, sysFlag: number): number | Refusal {
+    const delay = properties[PropertyName.DELAY]
+    if (delay === undefined) return 0
+    if (this.#options.compatibility !== '4.9' && !this.#options.brokerChecks) return 0
+    if (!isQueued(sysFlag)) return 0
+    if (!/^[+-]?\d{1,9}$/.test(delay)) return illegal(`the property DELAY is a level, not ${JSON.stringify(delay)}`)
+    return Number(delay)
+  }
+
+  /** A delayed message waits in the schedule topic; where it goes then is in its properties. */
+  #prepareDelayed(message: Message, properties: Properties, delay: number, now: number): Refusal | undefined {
+    const refusal = this.#checkTopic(message.topic)
+    if (refusal !== undefined) return refusal
+    const level = Math.min(delay, this.#options.delayLevels.length)
+    const scheduled = {
+      ...properties,
+      [PropertyName.DELAY]: String(level),
+      [PropertyName.REAL_TOPIC]: message.topic,
+      [PropertyName.REAL_QID]: String(message.queueId ?? 0),
+    }
+    return this.#prepareAt(message, SCHEDULE_TOPIC, level - 1, scheduled, now)
+  }
+
+  #prepareAt(
+    message: Message, topicName: string, queueId: number, properties: Properties, now: number,
+  ): Refusal | undefined {
+    const refusal = this.#checkTopic(topicName) ?? this.#checkArguments(message, queueId, properties)
+    if (refusal !== undefined) return refusal
+    const record = (this.records[this.count] ??= new PreparedRecord())
+    const from = this.#scratchEnd
+    const to = this.#encodeProperties(properties, from)
+    if (to < 0) return this.#propertiesRefusal(properties)
+    const { body } = message
+    if (body.length > this.#options.maxMessageSize) {
+      return illegal(`the body has ${body.length} bytes, maxMessageSize is ${this.#options.maxMessageSize}`)
+    }
+    const topic = this.#topics.findOrAdd(topicName)
+    record.magic = topic.bytes.length > TOPIC_LENGTH_MAX_V1 ? MAGIC_V2 : MAGIC_V1
+    record.topic = topic.bytes
+    record.body = body
+    record.bodyCRC = body.length === 0 ? 0 : this.#crc32(body, 0, body.length) & CRC_MASK
+    record.queueId = queueId
+    record.flag = message.flag ?? 0
+    record.bornHost = this.#host(message.bornHost)
+    record.storeHost = this.#host(message.storeHost)
+    record.sysFlag = withAddressFamilies(message.sysFlag ?? 0, record.bornHost, record.storeHost)
+    record.bornTimestamp = message.bornTimestamp ?? now
+    record.reconsumeTimes = message.reconsumeTimes ?? 0
+    record.preparedTransactionOffset = message.preparedTransactionOffset ?? 0
+    record.properties = this.#scratch
+    record.propertiesFrom = from
+    record.propertiesTo = to
+    record.tags = properties[PropertyName.TAGS]
+    record.keys = properties[PropertyName.KEYS]
+    record.uniqueKey = properties[PropertyName.UNIQ_KEY]
+    record.delay = properties[PropertyName.DELAY]
+    record.size = recordSize(record)
+    const sizeMax = Math.min(this.#options.maxMessageSize + RECORD_OVERHEAD_MAX, this.#options.recordSizeMax)
+    if (this.totalSize + record.size > this.#options.recordSizeMax || record.size > sizeMax) {
+      return illegal(`${this.totalSize + record.size} bytes do not fit a commit log file, which takes ${sizeMax}`)
+    }
+    this.#scratchEnd = to
+    this.topic = topic
+    this.queueId = queueId
+    this.count++
+    this.totalSize += record.size
+    return undefined
+  }
+
+  #checkTopic(topic: string): Refusal | undefined {
+    const { compatibility, autoMessageVersionOnTopicLen, brokerChecks } = this.#options
+    if (typeof topic !== 'string' || topic === '') return illegal('a topic is a text that is not empty')
+    if (this.#topics.find(topic) !== undefined) return undefined
+    if (/[/\0]/.test(topic) || topic === '.' || topic === '..') {
+      return illegal(`the topic ${JSON.stringify(topic)} cannot be the name of a directory`)
+    }
+    const length = Buffer.byteLength(topic)
+    if (length > TOPIC_LENGTH_MAX_V2) return illegal(`the topic has ${length} bytes, at most ${TOPIC_LENGTH_MAX_V2} can be stored`)
+    if (length <= TOPIC_LENGTH_MAX_V1) return undefined
+    if (compatibility === '4.9') return illegal(`the topic has ${length} bytes, 4.9 stores ${TOPIC_LENGTH_MAX_V1}`)
+    if (!autoMessageVersionOnTopicLen) {
+      return illegal(`the topic has ${length} bytes; more than ${TOPIC_LENGTH_MAX_V1} need autoMessageVersionOnTopicLen`)
+    }
+    if (brokerChecks && !topic.startsWith(RETRY_TOPIC_PREFIX)) {
+      return illegal(`the topic has ${length} bytes; more than ${TOPIC_LENGTH_MAX_V1} are for retry topics`)
+    }
+    return undefined
+  }
+
+  #checkArguments(message: Message, queueId: number, properties: Properties): Refusal | undefined {
+    if (!(message.body instanceof Uint8Array)) return illegal('the body is a Uint8Array')
+    if ((queueId | 0) !== queueId || queueId < 0) return illegal(`a queue id is a number from 0 to 2^31 - 1, not ${queueId}`)
+    if (this.#options.compatibility === '4.9') return undefined
+    if (properties[PropertyName.INNER_NUM] !== undefined || (message.sysFlag ?? 0) & SysFlag.innerBatch) {
+      return illegal('batch consume queues are not supported')
+    }
+    return undefined
+  }
+
+  #encodeProperties(properties: Properties, from: number): number {
+    const { compatibility, enabledAppendPropCRC } = this.#options
+    if (!enabledAppendPropCRC) return encodeProperties(properties, this.#scratch, from, compatibility === '5.3')
+    const { [PropertyName.CRC32]: _, ...others } = properties
+    const to = encodeProperties(others, this.#scratch, from, true)
+    if (to < 0 || to - from + PROPERTY_CRC_LENGTH > PROPERTIES_LENGTH_MAX) return -1
+    return reservePropertyCrc(this.#scratch, from, to)
+  }
+
+  /** 4.9 looks at the characters first, and has another status for that. */
+  #propertiesRefusal(properties: Properties): Refusal {
+    let characters = -1
+    for (const name in properties) characters += name.length + properties[name]!.length + 2
+    const reason = `the properties take more than ${PROPERTIES_LENGTH_MAX} bytes`
+    if (this.#options.compatibility === '4.9' && characters > PROPERTIES_LENGTH_MAX) return illegal(reason)
+    return { status: 'PROPERTIES_SIZE_EXCEEDED', reason }
+  }
+
+  #host(text = DEFAULT_HOST): HostBytes {
+    let bytes = this.#hosts.get(text)
+    if (bytes === undefined) {
+      if (this.#hosts.size >= HOSTS_REMEMBERED_MAX) this.#hosts.clear()
+      bytes = encodeHost(text)
+      this.#hosts.set(text, bytes)
+    }
+    return bytes
+  }
+
+  #reserveScratch(bytes: number): void {
+    if (this.#scratch.length < bytes) this.#scratch = Buffer.allocUnsafe(bytes)
+  }
+}
+
+function illegal(reason: string): Refusal {
+  return { status: 'MESSAGE_ILLEGAL', reason }
+}
+
+function withAddressFamilies(sysFlag: number, bornHost: HostBytes, storeHost: HostBytes): number {
+  const plain = sysFlag & ~(SysFlag.bornHostIPv6 | SysFlag.storeHostIPv6)
+  const born = bornHost.length === IPV6_HOST_LENGTH ? SysFlag.bornHostIPv6 : 0
+  const store = storeHost.length === IPV6_HOST_LENGTH ? SysFlag.storeHostIPv6 : 0
+  return plain | born | store
+}
+
+/** @throws ERR_INVALID_ARGUMENT for what is not a message at all */
+export function assertMessage(message: unknown): asserts message is object {
+  if (typeof message !== 'object' || message === null) {
+    throw new StoreError('ERR_INVALID_ARGUMENT', `a message is an object, not ${String(message)}`, { value: message })
+  }
+}

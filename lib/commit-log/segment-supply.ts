@@ -1,0 +1,136 @@
+import { join } from 'node:path'
+import { StoreError } from '../errors'
+import { segmentName } from '../format/file-name'
+import type { Backend } from '../storage/ports'
+import { Segment } from '../storage/segment'
+
+/** Pages made present ahead of the writer, in bytes. */
+export const POPULATE_WINDOW = 16 << 20
+
+interface Prepared {
+  segment: Segment
+  /** Settles once blocks and directory entry are on disk; undefined where nobody waits. */
+  work: Promise<void>
+  taken: boolean
+}
+
+/**
+ * Creates segments, the next one ahead of its use: blocks are reserved before the file is mapped, since a
+ * store through a map of a sparse file is a memory fault when the disk is full.
+ */
+export class SegmentSupply {
+  readonly #backend: Backend
+  readonly #directory: string
+  readonly #segmentSize: number
+  readonly #warn: (message: string, file: string) => void
+  #prepared: Prepared | undefined
+
+  constructor(backend: Backend, directory: string, segmentSize: number, warn: (message: string, file: string) => void) {
+    this.#backend = backend
+    this.#directory = directory
+    this.#segmentSize = segmentSize
+    this.#warn = warn
+  }
+
+  /** Begins to prepare the segment at `fromOffset`, off the main thread. */
+  prepare(fromOffset: number): void {
+    if (this.#prepared !== undefined) return
+    let segment: Segment
+    try {
+      segment = this.#create(fromOffset)
+    } catch (error) {
+      this.#warn(`the next segment cannot be prepared: ${(error as Error).message}`, this.#path(fromOffset))
+      return
+    }
+    const prepared: Prepared = { segment, work: Promise.resolve(), taken: false }
+    prepared.work = this.#finish(prepared)
+    this.#prepared = prepared
+  }
+
+  /** The segment at `fromOffset`, prepared or made now. @throws ERR_DISK_FULL, ERR_FILE_REPLACED */
+  take(fromOffset: number): Segment {
+    const prepared = this.#prepared
+    this.#prepared = undefined
+    if (prepared === undefined) return this.#reserved(this.#create(fromOffset))
+    prepared.taken = true
+    assertNotReplaced(prepared.segment)
+    return this.#reserved(prepared.segment)
+  }
+
+  /** The prepared segment, which another process may have removed. */
+  get prepared(): Segment | undefined {
+    return this.#prepared?.segment
+  }
+
+  /** Removes a prepared segment that was not used. */
+  async close(): Promise<void> {
+    const prepared = this.#prepared
+    if (prepared === undefined) return
+    await this.settle()
+    this.#backend.files.remove(prepared.segment.path)
+  }
+
+  /** Ends preparation, and closes what was prepared. */
+  async settle(): Promise<void> {
+    const prepared = this.#prepared
+    this.#prepared = undefined
+    if (prepared === undefined) return
+    prepared.taken = true
+    await prepared.work
+    prepared.segment.close()
+  }
+
+  async #finish(prepared: Prepared): Promise<void> {
+    const { segment } = prepared
+    try {
+      await this.#backend.files.reserveAsync(segment.descriptor, segment.size)
+      if (prepared.taken) return
+      segment.mapping.populate(0, Math.min(POPULATE_WINDOW, segment.size))
+      await segment.flush(segment.fromOffset, segment.fromOffset)
+    } catch (error) {
+      if (prepared.taken) return
+      this.#prepared = undefined
+      this.#remove(segment)
+      this.#warn(`the next segment cannot be prepared: ${(error as Error).message}`, segment.path)
+    }
+  }
+
+  /** Idempotent where the blocks are there already. */
+  #reserved(segment: Segment): Segment {
+    try {
+      this.#backend.files.reserve(segment.descriptor, segment.size)
+      return segment
+    } catch (error) {
+      this.#remove(segment)
+      throw error
+    }
+  }
+
+  #create(fromOffset: number): Segment {
+    const path = this.#path(fromOffset)
+    const descriptor = this.#backend.files.open(path, 'create')
+    const segment = new Segment(this.#backend, { path, fromOffset, size: this.#segmentSize }, 'write', { descriptor })
+    segment.rememberIdentity()
+    return segment
+  }
+
+  #remove(segment: Segment): void {
+    segment.close()
+    this.#backend.files.remove(segment.path)
+  }
+
+  #path(fromOffset: number): string {
+    return join(this.#directory, segmentName(fromOffset))
+  }
+}
+
+/** @throws ERR_FILE_REPLACED */
+export function assertNotReplaced(segment: Segment): void {
+  if (!segment.isReplaced()) return
+  throw new StoreError(
+    'ERR_FILE_REPLACED',
+    `${segment.path} was removed or replaced while the store was open: another program (a RocketMQ broker started ` +
+      'on this directory recovers before it takes the lock) has changed the files. Stop it, then open the store again',
+    { file: segment.path },
+  )
+}

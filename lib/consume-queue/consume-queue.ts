@@ -1,0 +1,243 @@
+import {
+  PREFILL_SIZE, QUEUE_ENTRY_LENGTH, entryOffset, entrySize, entryTagsCode, isWrittenEntry, writeQueueEntry,
+} from '../format/queue-entry'
+import type { QueueFiles } from './queue-files'
+
+/** Entries that a queue first makes room for, and the most that it keeps in memory once they are in its file. */
+const TAIL_ENTRIES_MIN = 16
+const TAIL_ENTRIES_MAX = 1024
+/** Entries read at once to look for one. */
+const PROBE = 1
+
+/** How a queue tells the store about itself. */
+export interface QueueOwner {
+  readonly readOnly: boolean
+  /** The queue has entries that are not in its file. */
+  markPending(queue: ConsumeQueue): void
+  /** Writing the file failed; the entries stay in memory. */
+  markFailed(error: unknown): void
+}
+
+/**
+ * The index of one topic's queue into the commit log: entry `n` says where message `n` lies. The newest
+ * entries are in memory, and go to the file when that is full or at the flush cadence; all is derived from
+ * the log, and can be had from it again.
+ */
+export class ConsumeQueue {
+  readonly topic: string
+  readonly queueId: number
+  readonly files: QueueFiles
+  readonly #owner: QueueOwner
+  #tail = Buffer.alloc(0)
+  #tailView = new DataView(this.#tail.buffer)
+  /** Number of the entry at the start of the tail. */
+  #tailFrom: number
+  /** Entries below this one are in the files. */
+  #written: number
+  #count: number
+  /** The first entry that is not pre-fill and not below the log; grows. */
+  #minOffset: number
+  #logEnd = 0
+  #probe = Buffer.alloc(PROBE * QUEUE_ENTRY_LENGTH)
+  #probeView = new DataView(this.#probe.buffer, this.#probe.byteOffset)
+
+  constructor(topic: string, queueId: number, files: QueueFiles, owner: QueueOwner) {
+    this.topic = topic
+    this.queueId = queueId
+    this.files = files
+    this.#owner = owner
+    this.#count = this.#findEnd()
+    this.#written = this.#count
+    this.#tailFrom = this.#count
+    this.#minOffset = Math.min(files.starts[0] ?? 0, this.#count)
+    this.#readLogEnd()
+  }
+
+  /** One past the last entry. */
+  get maxOffset(): number {
+    return this.#count
+  }
+
+  /** Commit log offset behind the last message, 0 for none. */
+  get logEnd(): number {
+    return this.#logEnd
+  }
+
+  /** The first message that is still in the log, of which `logMinOffset` is the start. */
+  minOffset(logMinOffset: number): number {
+    if (this.#minOffset < this.#count && this.#isPrefill(this.#minOffset)) {
+      this.#minOffset = this.#search(this.#minOffset, this.#count, (index) => !this.#isPrefill(index))
+    }
+    if (this.#minOffset < this.#count && this.offsetAt(this.#minOffset) < logMinOffset) {
+      this.#minOffset = this.#search(this.#minOffset, this.#count, (index) => this.#liesAtOrBehind(index, logMinOffset))
+    }
+    return this.#minOffset
+  }
+
+  /** The first entry at or behind `logOffset`; {@link maxOffset} when there is none. */
+  firstAtOrBehind(logOffset: number): number {
+    // What is asked for is mostly near the end, and in memory: go back from there in growing steps.
+    let high = this.#count
+    let low = high
+    for (let step = 1; low > this.#minOffset; step *= 2) {
+      low = Math.max(this.#minOffset, high - step)
+      if (!this.#liesAtOrBehind(low, logOffset)) return this.#search(low + 1, high, (index) => this.#liesAtOrBehind(index, logOffset))
+      high = low
+    }
+    return low
+  }
+
+  append(offset: number, size: number, tagsCode: number): void {
+    if (this.#count - this.#tailFrom === this.#tail.length / QUEUE_ENTRY_LENGTH) this.#makeRoom()
+    if (this.#written === this.#count) this.#owner.markPending(this)
+    writeQueueEntry(this.#tailView, (this.#count - this.#tailFrom) * QUEUE_ENTRY_LENGTH, offset, size, tagsCode)
+    this.#count++
+    this.#logEnd = offset + size
+  }
+
+  /**
+   * Makes the next entry number `index`. A queue without entries begins there, the file pre-filled as the
+   * engine does; in any other the places between are lost messages, and keep their numbers.
+   */
+  skipTo(index: number): void {
+    const begins = this.#count === 0 && this.files.starts.length === 0
+    if (begins) this.#moveTo(index - (index % this.files.entriesPerFile))
+    const logEnd = this.#logEnd
+    while (this.#count < index) this.append(0, PREFILL_SIZE, 0)
+    this.#logEnd = logEnd
+    if (begins) this.#minOffset = index
+  }
+
+  /** Drops the entries from `index` on; what is in the files goes with {@link finishTruncation}. */
+  truncate(index: number): void {
+    if (index >= this.#count) return
+    this.#count = index
+    this.#written = Math.min(this.#written, index)
+    if (index < this.#tailFrom) this.#tailFrom = index
+    this.#minOffset = Math.min(this.#minOffset, index)
+    this.#readLogEnd()
+  }
+
+  /** Clears what {@link truncate} left behind the end in the files. */
+  finishTruncation(): void {
+    this.flush()
+    this.files.clearFrom(this.#count)
+  }
+
+  /** Hands what is in memory to the file system. */
+  flush(): void {
+    const pending = this.#count - this.#written
+    if (pending === 0) return
+    this.files.write(this.#written, pending, this.#tail, (this.#written - this.#tailFrom) * QUEUE_ENTRY_LENGTH)
+    this.#written = this.#count
+  }
+
+  offsetAt(index: number): number {
+    const at = this.#locate(index)
+    return entryOffset(this.#located, at)
+  }
+
+  sizeAt(index: number): number {
+    const at = this.#locate(index)
+    return entrySize(this.#located, at)
+  }
+
+  /** Copies entries [index, index + count) as far as they are in one file or in memory; returns how many. */
+  read(index: number, count: number, target: Buffer): number {
+    const wanted = Math.min(count, this.#count - index, target.length / QUEUE_ENTRY_LENGTH)
+    if (wanted <= 0) return 0
+    if (index < this.#tailFrom) return this.files.read(index, Math.min(wanted, this.#tailFrom - index), target, 0)
+    const from = (index - this.#tailFrom) * QUEUE_ENTRY_LENGTH
+    this.#tail.copy(target, 0, from, from + wanted * QUEUE_ENTRY_LENGTH)
+    return wanted
+  }
+
+  #located = this.#probeView
+
+  /** Brings entry `index` into `#located` and returns its position there. */
+  #locate(index: number): number {
+    if (index >= this.#tailFrom) {
+      this.#located = this.#tailView
+      return (index - this.#tailFrom) * QUEUE_ENTRY_LENGTH
+    }
+    this.#located = this.#probeView
+    if (this.files.read(index, PROBE, this.#probe, 0) < PROBE) this.#probe.fill(0)
+    return 0
+  }
+
+  /** The first index in [low, high) for which `test` holds, which holds for all behind it; else `high`. */
+  #search(low: number, high: number, test: (index: number) => boolean): number {
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2)
+      if (test(middle)) high = middle
+      else low = middle + 1
+    }
+    return low
+  }
+
+  #isPrefill(index: number): boolean {
+    return this.sizeAt(index) === PREFILL_SIZE && this.offsetAt(index) === 0
+  }
+
+  /** Offsets grow from entry to entry; a lost message's place has none, and goes with the next that has. */
+  #liesAtOrBehind(index: number, logOffset: number): boolean {
+    while (index < this.#count && this.#isPrefill(index)) index++
+    return index === this.#count || this.offsetAt(index) >= logOffset
+  }
+
+  /** Entries are written from the front, so the first that is not is found by halving. */
+  #findEnd(): number {
+    const { starts, entriesPerFile } = this.files
+    for (let file = starts.length - 1; file >= 0; file--) {
+      const start = starts[file]!
+      if (!this.#isWritten(start)) continue
+      return this.#search(start + 1, start + entriesPerFile, (index) => !this.#isWritten(index))
+    }
+    return starts[0] ?? 0
+  }
+
+  #isWritten(index: number): boolean {
+    return this.files.read(index, PROBE, this.#probe, 0) === PROBE && isWrittenEntry(this.#probeView, 0)
+  }
+
+  #readLogEnd(): void {
+    const last = this.#count - 1
+    this.#logEnd = 0
+    if (last < (this.files.starts[0] ?? 0) && last < this.#tailFrom) return
+    const size = this.sizeAt(last)
+    if (size !== PREFILL_SIZE) this.#logEnd = this.offsetAt(last) + size
+  }
+
+  #moveTo(index: number): void {
+    this.#count = index
+    this.#written = index
+    this.#tailFrom = index
+    this.#minOffset = index
+  }
+
+  /** The tail is full: entries that the file has make way; where it has none of them the tail grows. */
+  #makeRoom(): void {
+    const held = this.#count - this.#tailFrom
+    if (held >= TAIL_ENTRIES_MAX && !this.#owner.readOnly) {
+      try {
+        this.flush()
+      } catch (error) {
+        this.#owner.markFailed(error)
+      }
+    }
+    if (held >= TAIL_ENTRIES_MAX && this.#written === this.#count) {
+      this.#tailFrom = this.#count
+      return
+    }
+    const grown = Buffer.alloc(Math.max(TAIL_ENTRIES_MIN, held * 2) * QUEUE_ENTRY_LENGTH)
+    this.#tail.copy(grown, 0, 0, held * QUEUE_ENTRY_LENGTH)
+    this.#tail = grown
+    this.#tailView = new DataView(grown.buffer, grown.byteOffset, grown.length)
+  }
+
+  /** The tags code of entry `index`. */
+  tagsCodeAt(index: number): number {
+    const at = this.#locate(index)
+    return entryTagsCode(this.#located, at)
+  }
+}

@@ -1,0 +1,155 @@
+import { join } from 'node:path'
+import { QUEUE_ENTRY_LENGTH } from '../format/queue-entry'
+import { parseSegmentName } from '../format/file-name'
+import { DescriptorCache } from '../storage/descriptor-cache'
+import type { FileSystem } from '../storage/ports'
+import { syncPaths } from '../storage/sync-paths'
+import { ConsumeQueue, type QueueOwner } from './consume-queue'
+import { QueueFiles, type QueueFilesContext } from './queue-files'
+import { TopicTable, type Topic } from './topic-table'
+
+/** The most queue files that are open at a time. */
+const DESCRIPTORS_MAX = 4096
+
+export interface ConsumeQueuesOptions {
+  files: FileSystem
+  /** `…/consumequeue` */
+  directory: string
+  /** Bytes; for new queues, and a store that has files keeps their size. */
+  fileSize: number
+  readOnly: boolean
+  warn(message: string, file: string): void
+}
+
+/** All queues of a store. */
+export class ConsumeQueues implements QueueOwner {
+  readonly topics = new TopicTable()
+  readonly readOnly: boolean
+  readonly directory: string
+  /** Why entries could not be written to their files, until they could. */
+  failure: unknown
+  readonly #context: QueueFilesContext
+  readonly #descriptors: DescriptorCache
+  readonly #pending = new Set<ConsumeQueue>()
+
+  constructor(options: ConsumeQueuesOptions) {
+    this.readOnly = options.readOnly
+    this.directory = options.directory
+    this.#descriptors = new DescriptorCache(options.files, options.readOnly ? 'read' : 'write', DESCRIPTORS_MAX)
+    this.#context = {
+      files: options.files,
+      descriptors: this.#descriptors,
+      entriesPerFile: options.fileSize / QUEUE_ENTRY_LENGTH,
+      readOnly: options.readOnly,
+      dirty: new Set(),
+      dirtyDirectories: new Set(),
+      warn: options.warn,
+    }
+  }
+
+  /**
+   * Opens every queue that has a directory.
+   * @returns where in the log the entries of damaged queues end, the least of them; Infinity when none is damaged
+   */
+  async load(pause: (done: number, total: number) => Promise<void>): Promise<number> {
+    const places: { topic: string; queueId: number }[] = []
+    for (const topic of this.#context.files.list(this.directory) ?? []) {
+      for (const name of this.#context.files.list(join(this.directory, topic)) ?? []) {
+        if (/^\d+$/.test(name) && String(Number(name)) === name) places.push({ topic, queueId: Number(name) })
+      }
+    }
+    this.#adoptFileSize(places)
+    let damagedFrom = Infinity
+    for (let place = 0; place < places.length; place++) {
+      if (place % 256 === 0) await pause(place, places.length)
+      const { topic, queueId } = places[place]!
+      const { files, isDamaged } = QueueFiles.load(this.#context, this.#directoryOf(topic, queueId))
+      const queue = this.#add(this.topics.findOrAdd(topic), queueId, files)
+      if (isDamaged) damagedFrom = Math.min(damagedFrom, queue.logEnd)
+    }
+    return damagedFrom
+  }
+
+  find(topic: string, queueId: number): ConsumeQueue | undefined {
+    return this.topics.find(topic)?.queues.get(queueId)
+  }
+
+  findOrCreate(topic: Topic, queueId: number): ConsumeQueue {
+    return (
+      topic.queues.get(queueId) ??
+      this.#add(topic, queueId, new QueueFiles(this.#context, this.#directoryOf(topic.name, queueId), []))
+    )
+  }
+
+  *[Symbol.iterator](): Generator<ConsumeQueue> {
+    for (const topic of this.topics) yield* topic.queues.values()
+  }
+
+  /** The end of the last message that has an entry, -1 where no queue has one. */
+  get logEnd(): number {
+    let end = -1
+    for (const queue of this) if (queue.maxOffset > 0 && queue.logEnd > end) end = queue.logEnd
+    return end
+  }
+
+  markPending(queue: ConsumeQueue): void {
+    this.#pending.add(queue)
+  }
+
+  markFailed(error: unknown): void {
+    this.failure = error
+  }
+
+  /** Hands all entries in memory to the file system. */
+  write(): void {
+    if (this.readOnly) return
+    for (const queue of this.#pending) {
+      queue.flush()
+      this.#pending.delete(queue)
+    }
+    this.failure = undefined
+  }
+
+  /** Makes everything written so far durable. */
+  async sync(): Promise<void> {
+    this.write()
+    const { files, dirty, dirtyDirectories } = this.#context
+    if (dirty.size === 0 && dirtyDirectories.size === 0) return
+    const paths = [...dirty]
+    const directories = [...dirtyDirectories]
+    dirty.clear()
+    dirtyDirectories.clear()
+    await syncPaths(files, this.directory, paths)
+    const parents = new Set(directories.flatMap((queue) => [queue, join(queue, '..'), this.directory]))
+    if (files.syncFileSystem !== undefined && parents.size > 64) await files.syncFileSystem(this.directory)
+    else for (const parent of parents) if (files.status(parent) !== undefined) await files.syncDirectory(parent)
+  }
+
+  close(): void {
+    this.#descriptors.close()
+  }
+
+  #add(topic: Topic, queueId: number, files: QueueFiles): ConsumeQueue {
+    const queue = new ConsumeQueue(topic.name, queueId, files, this)
+    topic.queues.set(queueId, queue)
+    return queue
+  }
+
+  #directoryOf(topic: string, queueId: number): string {
+    return join(this.directory, topic, String(queueId))
+  }
+
+  /** The size that the files of a store have counts, not the one that the options name. */
+  #adoptFileSize(places: readonly { topic: string; queueId: number }[]): void {
+    for (const { topic, queueId } of places) {
+      const directory = this.#directoryOf(topic, queueId)
+      for (const name of this.#context.files.list(directory) ?? []) {
+        const size = parseSegmentName(name) === undefined ? 0 : this.#context.files.status(join(directory, name))!.size
+        if (size > 0 && size % QUEUE_ENTRY_LENGTH === 0) {
+          this.#context.entriesPerFile = size / QUEUE_ENTRY_LENGTH
+          return
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,146 @@
+import { join } from 'node:path'
+import { QUEUE_ENTRY_LENGTH } from '../format/queue-entry'
+import { parseSegmentName, segmentName } from '../format/file-name'
+import type { DescriptorCache } from '../storage/descriptor-cache'
+import type { FileSystem } from '../storage/ports'
+import { nonZeroRanges, writeZeros } from '../storage/zeros'
+
+/** What all queues of a store share. */
+export interface QueueFilesContext {
+  files: FileSystem
+  descriptors: DescriptorCache
+  /** Entries in a file. */
+  entriesPerFile: number
+  readOnly: boolean
+  /** Files written since they were last made durable. */
+  dirty: Set<string>
+  /** Directories with entries not yet durable. */
+  dirtyDirectories: Set<string>
+  warn(message: string, file: string): void
+}
+
+/**
+ * The files of one queue: fixed-width entries addressed by their number. They are sparse, reached through the
+ * shared descriptors, and created at full size, since the engine refuses any other.
+ */
+export class QueueFiles {
+  readonly directory: string
+  readonly #context: QueueFilesContext
+  /** Number of the first entry of each file, ascending. */
+  readonly #starts: number[]
+
+  constructor(context: QueueFilesContext, directory: string, starts: number[]) {
+    this.#context = context
+    this.directory = directory
+    this.#starts = starts
+  }
+
+  /**
+   * Lists the files. One of another size ends the queue there: what was in it and behind it comes back from
+   * the log. An empty one is what a crash leaves between creating and sizing a file.
+   */
+  static load(context: QueueFilesContext, directory: string): { files: QueueFiles; isDamaged: boolean } {
+    const starts: number[] = []
+    let isDamaged = false
+    for (const name of context.files.list(directory) ?? []) {
+      const path = join(directory, name)
+      const from = parseSegmentName(name)
+      if (from === undefined || from % QUEUE_ENTRY_LENGTH !== 0) {
+        context.warn('not a consume queue file: ignored', path)
+        continue
+      }
+      const size = context.files.status(path)?.size
+      if (!isDamaged && size === context.entriesPerFile * QUEUE_ENTRY_LENGTH) {
+        starts.push(from / QUEUE_ENTRY_LENGTH)
+        continue
+      }
+      isDamaged ||= size !== 0
+      context.warn(`a consume queue file of ${size} bytes: removed, the log has what was in it`, path)
+      if (!context.readOnly) context.files.remove(path)
+    }
+    return { files: new QueueFiles(context, directory, starts), isDamaged }
+  }
+
+  get starts(): readonly number[] {
+    return this.#starts
+  }
+
+  get entriesPerFile(): number {
+    return this.#context.entriesPerFile
+  }
+
+  /** When the file that holds entry `index` was last modified; what 4.9 searches by. */
+  modifiedTime(start: number): number {
+    return this.#context.files.status(this.#path(start))?.modifiedTime ?? 0
+  }
+
+  /** Reads up to `count` entries, none from beyond the file of the first; returns how many. */
+  read(index: number, count: number, target: Uint8Array, targetOffset: number): number {
+    const start = this.#startOf(index)
+    if (!this.#starts.includes(start)) return 0
+    const wanted = Math.min(count, start + this.entriesPerFile - index)
+    const position = (index - start) * QUEUE_ENTRY_LENGTH
+    const descriptor = this.#context.descriptors.get(this.#path(start))
+    const length = this.#context.files.read(descriptor, target, targetOffset, wanted * QUEUE_ENTRY_LENGTH, position)
+    return Math.floor(length / QUEUE_ENTRY_LENGTH)
+  }
+
+  /** Writes `count` entries from `source`, over as many files as they need. */
+  write(index: number, count: number, source: Uint8Array, sourceOffset: number): void {
+    while (count > 0) {
+      const start = this.#startOf(index)
+      const now = Math.min(count, start + this.entriesPerFile - index)
+      const path = this.#path(start)
+      if (!this.#starts.includes(start)) this.#create(start, path)
+      const position = (index - start) * QUEUE_ENTRY_LENGTH
+      this.#context.files.write(
+        this.#context.descriptors.get(path), source, sourceOffset, now * QUEUE_ENTRY_LENGTH, position,
+      )
+      this.#context.dirty.add(path)
+      index += now
+      count -= now
+      sourceOffset += now * QUEUE_ENTRY_LENGTH
+    }
+  }
+
+  /** Leaves nothing but zeros from entry `index` on, so that no stale entry comes back. */
+  clearFrom(index: number): void {
+    while (this.#starts.length > 0 && this.#starts[this.#starts.length - 1]! >= index) this.#removeLast()
+    const last = this.#starts[this.#starts.length - 1]
+    if (last === undefined || index >= last + this.entriesPerFile) return
+    const path = this.#path(last)
+    const descriptor = this.#context.descriptors.get(path)
+    const from = (index - last) * QUEUE_ENTRY_LENGTH
+    const size = this.entriesPerFile * QUEUE_ENTRY_LENGTH
+    for (const range of nonZeroRanges(this.#context.files, descriptor, from, size)) {
+      writeZeros(this.#context.files, descriptor, range.from, range.to)
+      this.#context.dirty.add(path)
+    }
+  }
+
+  #removeLast(): void {
+    const path = this.#path(this.#starts.pop()!)
+    this.#context.descriptors.forget(path)
+    this.#context.files.remove(path)
+    this.#context.dirtyDirectories.add(this.directory)
+  }
+
+  #create(start: number, path: string): void {
+    const { files, descriptors, dirtyDirectories } = this.#context
+    if (this.#starts.length === 0) files.makeDirectory(this.directory)
+    const descriptor = files.open(path, 'create')
+    files.truncate(descriptor, this.entriesPerFile * QUEUE_ENTRY_LENGTH)
+    descriptors.add(path, descriptor)
+    dirtyDirectories.add(this.directory)
+    this.#starts.push(start)
+    this.#starts.sort((left, right) => left - right)
+  }
+
+  #startOf(index: number): number {
+    return index - (index % this.entriesPerFile)
+  }
+
+  #path(start: number): string {
+    return join(this.directory, segmentName(start * QUEUE_ENTRY_LENGTH))
+  }
+}

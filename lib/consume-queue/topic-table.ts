@@ -1,0 +1,40 @@
+import { topicHash } from '../format/index-layout'
+import type { ConsumeQueue } from './consume-queue'
+
+/** A topic, with what of its name goes into every record and index key worked out once. */
+export class Topic {
+  readonly name: string
+  /** UTF-8. */
+  readonly bytes: Buffer
+  /** Java hash code of `name#`. */
+  readonly hash: number
+  /** By queue id. */
+  readonly queues = new Map<number, ConsumeQueue>()
+
+  constructor(name: string) {
+    this.name = name
+    this.bytes = Buffer.from(name)
+    this.hash = topicHash(name)
+  }
+}
+
+export class TopicTable {
+  readonly #topics = new Map<string, Topic>()
+
+  find(name: string): Topic | undefined {
+    return this.#topics.get(name)
+  }
+
+  findOrAdd(name: string): Topic {
+    let topic = this.#topics.get(name)
+    if (topic === undefined) {
+      topic = new Topic(name)
+      this.#topics.set(name, topic)
+    }
+    return topic
+  }
+
+  [Symbol.iterator](): IterableIterator<Topic> {
+    return this.#topics.values()
+  }
+}

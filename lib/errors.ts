@@ -1,0 +1,85 @@
+/**
+ * Every code that a {@link StoreError} can carry, in the order of a store's life.
+ * API.md has a line for each that says what to do.
+ */
+export const errorCodes = [
+  // opening
+  'ERR_UNKNOWN_OPTION',
+  'ERR_INVALID_OPTION',
+  'ERR_UNKNOWN_PROPERTY',
+  'ERR_NOT_A_STORE',
+  'ERR_LOG_MISSING',
+  'ERR_SEGMENT_SIZE',
+  'ERR_LOCKED',
+  'ERR_UNSUPPORTED',
+  'ERR_BACKEND_UNAVAILABLE',
+  'ERR_OPEN_ABORTED',
+  // running
+  'ERR_INVALID_ARGUMENT',
+  'ERR_STORE_CLOSED',
+  'ERR_READ_ONLY',
+  'ERR_DISK_FULL',
+  'ERR_FLUSH_FAILED',
+  'ERR_FILE_REPLACED',
+  'ERR_IO',
+  'ERR_DISPATCHER_FAILED',
+  // reading
+  'ERR_CORRUPT',
+  'ERR_NO_MESSAGE',
+  'ERR_RESULT_RELEASED',
+  'ERR_CODEC_UNAVAILABLE',
+] as const
+
+/** One of {@link errorCodes}. */
+export type ErrorCode = (typeof errorCodes)[number]
+
+/** What an error knows beyond its text; which fields are present depends on its code. */
+export interface ErrorDetails {
+  /** The file concerned. */
+  file?: string
+  /** Byte offset: in the commit log for log damage, in the file otherwise. */
+  offset?: number
+  /** Why the bytes were refused. */
+  reason?: string
+  /** Where valid records resume, or -1 where none do. */
+  resumeOffset?: number
+  /** How many bytes cannot be read. */
+  unreadableBytes?: number
+  /** Line of a properties file; 1 for the first. */
+  line?: number
+  /** The option or property concerned. */
+  key?: string
+  /** The value that was refused. */
+  value?: unknown
+  /** What would have been accepted. */
+  allowed?: string
+  /** The process that holds the directory, where the system tells. */
+  holder?: string
+}
+
+const mark = Symbol.for('mqstore.StoreError')
+
+/** Every error that the library throws on purpose: a `code`, what happened and what to do about it. */
+export class StoreError extends Error {
+  readonly code: ErrorCode
+  readonly details: ErrorDetails
+
+  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause })
+    this.name = 'StoreError'
+    this.code = code
+    this.details = details
+    Object.defineProperty(this, mark, { value: true })
+  }
+}
+
+/** Tells a {@link StoreError} from other errors, also across two installed copies of the library. */
+export function isStoreError(error: unknown): error is StoreError {
+  return typeof error === 'object' && error !== null && mark in error
+}
+
+/** The errno name (`ENOSPC`) of a system error, or undefined. */
+export function systemErrorCode(error: unknown): string | undefined {
+  const code = (error as { code?: unknown } | null)?.code
+  return typeof code === 'string' && !isStoreError(error) ? code : undefined
+}

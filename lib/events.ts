@@ -1,0 +1,39 @@
+import { EventEmitter } from 'node:events'
+import type { StoreEvents } from './types'
+
+type Listener<Name extends keyof StoreEvents> = (event: StoreEvents[Name]) => void
+
+/** The events of a store, typed. What a listener throws surfaces as an uncaught exception, never inside the store. */
+export class StoreEmitter {
+  readonly #emitter = new EventEmitter()
+
+  on<Name extends keyof StoreEvents>(name: Name, listener: Listener<Name>): this {
+    this.#emitter.on(name, listener)
+    return this
+  }
+
+  once<Name extends keyof StoreEvents>(name: Name, listener: Listener<Name>): this {
+    this.#emitter.once(name, listener)
+    return this
+  }
+
+  off<Name extends keyof StoreEvents>(name: Name, listener: Listener<Name>): this {
+    this.#emitter.off(name, listener)
+    return this
+  }
+
+  protected hasListeners(name: keyof StoreEvents): boolean {
+    return this.#emitter.listenerCount(name) > 0
+  }
+
+  protected emit<Name extends keyof StoreEvents>(name: Name, event: StoreEvents[Name]): void {
+    if (!this.hasListeners(name)) return
+    try {
+      this.#emitter.emit(name, event)
+    } catch (error) {
+      queueMicrotask(() => {
+        throw error
+      })
+    }
+  }
+}

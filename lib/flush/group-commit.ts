@@ -1,0 +1,141 @@
+import { StoreError } from '../errors'
+import type { Clock } from '../storage/ports'
+
+/** What the group commit flushes. */
+export interface Flushable {
+  /** The end of what has been written. */
+  readonly maxOffset: number
+  /** Makes [from, to) durable. */
+  flush(from: number, to: number): Promise<void>
+}
+
+interface Waiter {
+  offset: number
+  deadline: number
+  resolve(flushed: boolean): void
+  reject(error: unknown): void
+}
+
+export interface GroupCommitEvents {
+  onFlushed(from: number, to: number, milliseconds: number): void
+  onFailed(error: StoreError): void
+}
+
+/**
+ * Makes the log durable, one flush at a time: whoever comes while a flush is under way shares the next one.
+ * The first flush that fails ends it: the kernel may have thrown the pages away, so a second one that
+ * succeeds proves nothing.
+ */
+export class GroupCommit {
+  /** Everything below is on disk. */
+  flushedOffset = 0
+  readonly #log: Flushable
+  readonly #clock: Clock
+  readonly #events: GroupCommitEvents
+  /** In the order of their offsets. */
+  #waiters: Waiter[] = []
+  #running: Promise<void> | undefined
+  #cancelTimer: (() => void) | undefined
+  #failure: StoreError | undefined
+
+  constructor(log: Flushable, clock: Clock, events: GroupCommitEvents) {
+    this.#log = log
+    this.#clock = clock
+    this.#events = events
+  }
+
+  /**
+   * Waits until the log is durable up to `offset`.
+   * @returns false when that took longer than `timeout` milliseconds: it may still become durable
+   * @throws ERR_FLUSH_FAILED, ERR_FILE_REPLACED
+   */
+  waitFor(offset: number, timeout: number): Promise<boolean> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure)
+    if (offset <= this.flushedOffset) return Promise.resolve(true)
+    const waiting = new Promise<boolean>((resolve, reject) => {
+      this.#waiters.push({ offset, deadline: this.#clock.now() + timeout, resolve, reject })
+    })
+    this.#cancelTimer ??= this.#clock.startTimer(timeout, this.#expire)
+    this.start()
+    return waiting
+  }
+
+  /** Begins to flush what has been written, unless a flush is under way that will go on with it. */
+  start(): void {
+    if (this.#running !== undefined || this.#failure !== undefined || this.flushedOffset === this.#log.maxOffset) return
+    this.#running = this.#run()
+  }
+
+  /** Resolves once everything written before the call is durable. @throws ERR_FLUSH_FAILED, ERR_FILE_REPLACED */
+  async flush(): Promise<void> {
+    const target = this.#log.maxOffset
+    while (this.flushedOffset < target && this.#failure === undefined) {
+      this.start()
+      await this.#running
+    }
+    if (this.#failure !== undefined) throw this.#failure
+  }
+
+  /** Rejects all who wait, now and later. */
+  fail(error: StoreError): void {
+    this.#failure ??= error
+    const waiters = this.#waiters
+    this.#waiters = []
+    for (const waiter of waiters) waiter.reject(this.#failure)
+    this.#cancelTimer?.()
+  }
+
+  /** Waits for a flush under way. */
+  async settle(): Promise<void> {
+    await this.#running
+    this.#cancelTimer?.()
+  }
+
+  async #run(): Promise<void> {
+    try {
+      do {
+        const from = this.flushedOffset
+        const to = this.#log.maxOffset
+        const started = performance.now()
+        await this.#log.flush(from, to)
+        if (this.#failure !== undefined) break
+        this.flushedOffset = to
+        this.#resolve()
+        this.#events.onFlushed(from, to, performance.now() - started)
+      } while (this.#waiters.length > 0)
+    } catch (cause) {
+      const error = cause instanceof StoreError && cause.code === 'ERR_FILE_REPLACED' ? cause : flushFailed(cause)
+      this.fail(error)
+      this.#events.onFailed(error)
+    } finally {
+      this.#running = undefined
+    }
+  }
+
+  #resolve(): void {
+    let done = 0
+    while (done < this.#waiters.length && this.#waiters[done]!.offset <= this.flushedOffset) {
+      this.#waiters[done++]!.resolve(true)
+    }
+    this.#waiters.splice(0, done)
+  }
+
+  /** One timer for all: it fires for the oldest, and is set again for the next. */
+  readonly #expire = (): void => {
+    const now = this.#clock.now()
+    this.#cancelTimer = undefined
+    while (this.#waiters.length > 0 && this.#waiters[0]!.deadline <= now) this.#waiters.shift()!.resolve(false)
+    const next = this.#waiters[0]
+    if (next !== undefined) this.#cancelTimer = this.#clock.startTimer(Math.max(1, next.deadline - now), this.#expire)
+  }
+}
+
+function flushFailed(cause: unknown): StoreError {
+  return new StoreError(
+    'ERR_FLUSH_FAILED',
+    `the disk did not take what was written (${(cause as Error).message}). The store no longer acknowledges; ` +
+      'look after the disk, close the store and open it again: it then reads from the disk what is there',
+    { reason: (cause as Error).message },
+    cause,
+  )
+}

@@ -1,0 +1,87 @@
+import { writeUtf8 } from './java-string'
+
+/**
+ * The properties of a record: `name 0x01 value 0x02 name 0x01 value …` in UTF-8. The 5.x encoder ends the
+ * last pair with 0x02 too, the 4.x encoder does not; readers take both.
+ */
+export const NAME_VALUE_SEPARATOR = 0x01
+export const PROPERTY_SEPARATOR = 0x02
+/** The length is a signed 16-bit number on disk. */
+export const PROPERTIES_LENGTH_MAX = 32_767
+
+/** Names that the store itself looks at. */
+export const PropertyName = {
+  KEYS: 'KEYS',
+  TAGS: 'TAGS',
+  WAIT: 'WAIT',
+  DELAY: 'DELAY',
+  UNIQ_KEY: 'UNIQ_KEY',
+  REAL_TOPIC: 'REAL_TOPIC',
+  REAL_QID: 'REAL_QID',
+  INNER_NUM: 'INNER_NUM',
+  CRC32: '__CRC32#',
+} as const
+
+/** The most bytes that one UTF-16 code unit takes in UTF-8. */
+const UTF8_BYTES_MAX = 3
+
+/**
+ * Appends the pairs to `target` from `position` on.
+ * @returns the position behind them, or -1 when more than {@link PROPERTIES_LENGTH_MAX} bytes would be needed
+ */
+export function encodeProperties(
+  properties: Readonly<Record<string, string>>,
+  target: Buffer,
+  position: number,
+  endWithSeparator: boolean,
+): number {
+  const start = position
+  for (const name in properties) {
+    const value = properties[name]
+    if (value === undefined || value === null) continue
+    if ((name.length + value.length) * UTF8_BYTES_MAX + 2 > target.length - position) {
+      const exact = Buffer.byteLength(name) + Buffer.byteLength(value) + 2
+      if (exact > target.length - position) return -1
+    }
+    position = writeUtf8(target, position, name)
+    target[position++] = NAME_VALUE_SEPARATOR
+    position = writeUtf8(target, position, value)
+    target[position++] = PROPERTY_SEPARATOR
+  }
+  if (position > start && !endWithSeparator) position--
+  return position - start > PROPERTIES_LENGTH_MAX ? -1 : position
+}
+
+/**
+ * Walks the pairs of an encoded property text. A segment counts when it has three characters or more and a
+ * separator strictly inside; anything else is passed over, as the engine's decoder does.
+ */
+export function forEachProperty(text: string, visit: (name: string, value: string) => void): void {
+  let from = 0
+  while (from < text.length) {
+    let to = text.indexOf('\u0002', from)
+    if (to < 0) to = text.length
+    if (to - from >= 3) {
+      const separator = text.indexOf('\u0001', from)
+      if (separator > from && separator < to - 1) visit(text.slice(from, separator), text.slice(separator + 1, to))
+    }
+    from = to + 1
+  }
+}
+
+export function decodeProperties(text: string): Record<string, string> {
+  const properties = Object.create(null) as Record<string, string>
+  forEachProperty(text, (name, value) => {
+    properties[name] = value
+  })
+  return properties
+}
+
+/** The value of one property in an encoded text, or undefined. */
+export function findProperty(text: string, wanted: string): string | undefined {
+  let found: string | undefined
+  forEachProperty(text, (name, value) => {
+    if (name === wanted) found = value
+  })
+  return found
+}

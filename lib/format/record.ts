@@ -1,0 +1,228 @@
+import { readLong, writeLong } from './long'
+
+/**
+ * A record of the commit log. B and S are the lengths of the hosts (8 or 20), T that of the topic's length
+ * field (1 in V1, 2 in V2). Wire format: never change.
+ *
+ *     offset  size  field                       offset    size  field
+ *          0     4  TOTALSIZE                       48       B  BORNHOST
+ *          4     4  MAGICCODE                     48+B       8  STORETIMESTAMP
+ *          8     4  BODYCRC                       56+B       S  STOREHOST
+ *         12     4  QUEUEID                     56+B+S       4  RECONSUMETIMES
+ *         16     4  FLAG                        60+B+S       8  PREPAREDTRANSACTIONOFFSET
+ *         20     8  QUEUEOFFSET                 68+B+S       4  BODYLEN, then the body
+ *         28     8  PHYSICALOFFSET                 ...       T  TOPICLEN, then the topic
+ *         36     4  SYSFLAG                        ...       2  PROPLEN, then the properties
+ *         40     8  BORNTIMESTAMP
+ */
+export const MAGIC_V1 = 0xdaa320a7 | 0
+export const MAGIC_V2 = 0xdaa320ab | 0
+/** Ends a segment: the rest of the file holds no record. */
+export const MAGIC_BLANK = 0xcbd43194 | 0
+/** TOTALSIZE and MAGICCODE of the blank record; a segment always keeps room for it. */
+export const BLANK_LENGTH = 8
+
+export const Position = {
+  totalSize: 0,
+  magic: 4,
+  bodyCRC: 8,
+  queueId: 12,
+  flag: 16,
+  queueOffset: 20,
+  physicalOffset: 28,
+  sysFlag: 36,
+  bornTimestamp: 40,
+  bornHost: 48,
+} as const
+
+/** Bytes of a record with IPv4 hosts, V1, and nothing in it. */
+export const RECORD_LENGTH_MIN = 91
+export const TOPIC_LENGTH_MAX_V1 = 127
+export const TOPIC_LENGTH_MAX_V2 = 255
+
+export const SysFlag = {
+  compressed: 0x1,
+  transactionMask: 0xc,
+  prepared: 0x4,
+  commit: 0x8,
+  rollback: 0xc,
+  bornHostIPv6: 0x10,
+  storeHostIPv6: 0x20,
+  innerBatch: 0x80,
+  compressionMask: 0x700,
+} as const
+
+/** The engine clears the sign bit of every CRC that it stores. */
+export const CRC_MASK = 0x7fff_ffff
+
+export function bornHostLength(sysFlag: number): number {
+  return sysFlag & SysFlag.bornHostIPv6 ? 20 : 8
+}
+
+export function storeHostLength(sysFlag: number): number {
+  return sysFlag & SysFlag.storeHostIPv6 ? 20 : 8
+}
+
+/** Neither prepared nor rolled-back messages get a place in a queue. */
+export function isQueued(sysFlag: number): boolean {
+  const transaction = sysFlag & SysFlag.transactionMask
+  return transaction !== SysFlag.prepared && transaction !== SysFlag.rollback
+}
+
+/** What goes into a record. One object is filled again for each append, so that nothing is allocated. */
+export class RecordFields {
+  magic = MAGIC_V1
+  bodyCRC = 0
+  queueId = 0
+  flag = 0
+  queueOffset = 0
+  physicalOffset = 0
+  sysFlag = 0
+  bornTimestamp = 0
+  bornHost: Uint8Array = new Uint8Array(8)
+  storeTimestamp = 0
+  storeHost: Uint8Array = new Uint8Array(8)
+  reconsumeTimes = 0
+  preparedTransactionOffset = 0
+  body: Uint8Array = new Uint8Array(0)
+  /** UTF-8. */
+  topic: Uint8Array = new Uint8Array(0)
+  /** The encoded properties are properties[propertiesFrom, propertiesTo). */
+  properties: Buffer = Buffer.alloc(0)
+  propertiesFrom = 0
+  propertiesTo = 0
+}
+
+export function recordSize(fields: RecordFields): number {
+  return (
+    72 +
+    fields.bornHost.length +
+    fields.storeHost.length +
+    fields.body.length +
+    (fields.magic === MAGIC_V2 ? 2 : 1) +
+    fields.topic.length +
+    2 +
+    (fields.propertiesTo - fields.propertiesFrom)
+  )
+}
+
+/** Copies short arrays by a loop, which beats the call into the runtime that `set` is. */
+function copy(target: Buffer, position: number, source: Uint8Array): number {
+  const length = source.length
+  if (length > 48) target.set(source, position)
+  else for (let index = 0; index < length; index++) target[position + index] = source[index]!
+  return position + length
+}
+
+/** Writes a record of `size` bytes (from {@link recordSize}) at `position` and returns the position behind it. */
+export function encodeRecord(
+  fields: RecordFields,
+  size: number,
+  bytes: Buffer,
+  view: DataView,
+  position: number,
+): number {
+  view.setInt32(position, size)
+  view.setInt32(position + Position.magic, fields.magic)
+  view.setInt32(position + Position.bodyCRC, fields.bodyCRC)
+  view.setInt32(position + Position.queueId, fields.queueId)
+  view.setInt32(position + Position.flag, fields.flag)
+  writeLong(view, position + Position.queueOffset, fields.queueOffset)
+  writeLong(view, position + Position.physicalOffset, fields.physicalOffset)
+  view.setInt32(position + Position.sysFlag, fields.sysFlag)
+  writeLong(view, position + Position.bornTimestamp, fields.bornTimestamp)
+  let at = copy(bytes, position + Position.bornHost, fields.bornHost)
+  writeLong(view, at, fields.storeTimestamp)
+  at = copy(bytes, at + 8, fields.storeHost)
+  view.setInt32(at, fields.reconsumeTimes)
+  writeLong(view, at + 4, fields.preparedTransactionOffset)
+  view.setInt32(at + 12, fields.body.length)
+  at = copy(bytes, at + 16, fields.body)
+  if (fields.magic === MAGIC_V2) {
+    view.setInt16(at, fields.topic.length)
+    at += 2
+  } else {
+    bytes[at] = fields.topic.length
+    at += 1
+  }
+  at = copy(bytes, at, fields.topic)
+  const propertiesLength = fields.propertiesTo - fields.propertiesFrom
+  view.setInt16(at, propertiesLength)
+  at += 2
+  if (propertiesLength > 48) {
+    fields.properties.copy(bytes, at, fields.propertiesFrom, fields.propertiesTo)
+  } else {
+    for (let index = 0; index < propertiesLength; index++) {
+      bytes[at + index] = fields.properties[fields.propertiesFrom + index]!
+    }
+  }
+  return at + propertiesLength
+}
+
+/** Writes the blank record: `remaining` bytes are left in the segment. */
+export function encodeBlank(view: DataView, position: number, remaining: number): void {
+  view.setInt32(position, remaining)
+  view.setInt32(position + 4, MAGIC_BLANK)
+}
+
+/** Where the variable parts of a record lie, relative to `position`. Filled by {@link locate}. */
+export class RecordParts {
+  size = 0
+  sysFlag = 0
+  storeTimestampAt = 0
+  storeHostAt = 0
+  bodyAt = 0
+  bodyLength = 0
+  topicAt = 0
+  topicLength = 0
+  propertiesAt = 0
+  propertiesLength = 0
+}
+
+/**
+ * Finds the parts of the record at `position`, every length checked against `limit` (the end of what may be
+ * read) and against TOTALSIZE.
+ * @returns undefined, or why this is not a record
+ */
+export function locate(view: DataView, position: number, limit: number, parts: RecordParts): string | undefined {
+  const size = view.getInt32(position)
+  if (size < RECORD_LENGTH_MIN) return `record length ${size} is too small`
+  if (size > limit - position) return `record length ${size} goes beyond the ${limit - position} bytes that are there`
+  const end = position + size
+  const sysFlag = view.getInt32(position + Position.sysFlag)
+  const storeTimestampAt = position + Position.bornHost + bornHostLength(sysFlag)
+  const storeHostAt = storeTimestampAt + 8
+  const bodyLengthAt = storeHostAt + storeHostLength(sysFlag) + 12
+  const bodyAt = bodyLengthAt + 4
+  if (bodyAt > end) return 'record is shorter than its header'
+  const bodyLength = view.getInt32(bodyLengthAt)
+  if (bodyLength < 0 || bodyLength > end - bodyAt) return `body length ${bodyLength} does not fit`
+  const topicLengthAt = bodyAt + bodyLength
+  const wide = view.getInt32(position + Position.magic) === MAGIC_V2
+  const topicAt = topicLengthAt + (wide ? 2 : 1)
+  if (topicAt > end) return 'record ends before its topic'
+  const topicLength = wide ? view.getInt16(topicLengthAt) : view.getInt8(topicLengthAt)
+  if (topicLength < 0 || topicLength + 2 > end - topicAt) return `topic length ${topicLength} does not fit`
+  const propertiesLengthAt = topicAt + topicLength
+  const propertiesLength = view.getInt16(propertiesLengthAt)
+  if (propertiesLength < 0 || propertiesLengthAt + 2 + propertiesLength !== end) {
+    return `properties length ${propertiesLength} disagrees with the record length`
+  }
+  parts.size = size
+  parts.sysFlag = sysFlag
+  parts.storeTimestampAt = storeTimestampAt - position
+  parts.storeHostAt = storeHostAt - position
+  parts.bodyAt = bodyAt - position
+  parts.bodyLength = bodyLength
+  parts.topicAt = topicAt - position
+  parts.topicLength = topicLength
+  parts.propertiesAt = propertiesLengthAt + 2 - position
+  parts.propertiesLength = propertiesLength
+  return undefined
+}
+
+/** The store time of the record at `position`, without a check. */
+export function readStoreTimestamp(view: DataView, position: number): number {
+  const sysFlag = view.getInt32(position + Position.sysFlag)
+  return readLong(view, position + Position.bornHost + bornHostLength(sysFlag))
+}

@@ -1,0 +1,194 @@
+import { basename, join } from 'node:path'
+import { StoreError } from '../errors'
+import { forEachKey, indexFileSize, keyHash } from '../format/index-layout'
+import { indexFileName, parseIndexFileName } from '../format/file-name'
+import type { Backend, Clock } from '../storage/ports'
+import { IndexFile, type IndexGeometry } from './index-file'
+
+export interface IndexFilesOptions {
+  backend: Backend
+  clock: Clock
+  /** `…/index` */
+  directory: string
+  geometry: IndexGeometry
+  readOnly: boolean
+  warn(message: string, file: string): void
+}
+
+export interface IndexAnswer {
+  /** Log offsets, newest first within a file, newest file first. */
+  phyOffsets: number[]
+  lastUpdateTimestamp: number
+  lastUpdatePhyOffset: number
+}
+
+/** The hash index over keys: files filled one after the other, each full before the next begins. */
+export class IndexFiles {
+  readonly #options: IndexFilesOptions
+  readonly #files: IndexFile[] = []
+  /** Full, and not yet durable. */
+  readonly #sealed: IndexFile[] = []
+  #active: IndexFile | undefined
+  #entryIsDurable = true
+
+  constructor(options: IndexFilesOptions) {
+    this.#options = options
+  }
+
+  get length(): number {
+    return this.#files.length
+  }
+
+  /** Reads the headers. @throws ERR_INVALID_OPTION where the files are not of the size that the options make */
+  load(): void {
+    const { backend, directory, geometry, readOnly, warn } = this.#options
+    const expected = indexFileSize(geometry.slots, geometry.entries)
+    for (const name of backend.files.list(directory) ?? []) {
+      const path = join(directory, name)
+      if (parseIndexFileName(name) === undefined) {
+        warn('not an index file: ignored', path)
+        continue
+      }
+      const size = backend.files.status(path)!.size
+      if (size === expected) {
+        const file = new IndexFile(backend, geometry, path, readOnly ? 'read' : 'write')
+        file.load()
+        this.#files.push(file)
+      } else if (size === 0) {
+        // What a crash leaves between creating and sizing a file.
+        if (!readOnly) backend.files.remove(path)
+      } else if (readOnly) {
+        warn(`an index file of ${size} bytes where the options make ${expected}: keys in it are not found`, path)
+      } else {
+        throw new StoreError(
+          'ERR_INVALID_OPTION',
+          `${path} has ${size} bytes, but maxHashSlotNum ${geometry.slots} and maxIndexNum ${geometry.entries} make ` +
+            `${expected}: give the values that the store was made with`,
+          { file: path, key: 'maxHashSlotNum', value: geometry.slots, allowed: `what makes ${size} bytes` },
+        )
+      }
+    }
+    this.#active = this.#files[this.#files.length - 1]
+  }
+
+  /** Log offset of the last message that has an entry, -1 for none. */
+  get coveredOffset(): number {
+    const isEmpty = this.#active === undefined || (this.#files.length === 1 && this.#active.indexCount <= 1)
+    return isEmpty ? -1 : this.#active!.endPhyOffset
+  }
+
+  /**
+   * Drops the entries of messages at or behind `phyOffset`.
+   * @returns log offset from which on messages are to be put again: `phyOffset`, or less where damage took more
+   */
+  async cutFrom(phyOffset: number, pause: () => Promise<void>): Promise<number> {
+    let from = phyOffset
+    while (this.#active !== undefined && this.#active.endPhyOffset >= from) {
+      const file = this.#active
+      const previous = this.#files[this.#files.length - 2]
+      if (previous !== undefined && (file.indexCount <= 1 || file.beginPhyOffset >= from)) {
+        this.#dropActive()
+        continue
+      }
+      from = Math.min(from, await file.keepBelow(from, previous, pause))
+      break
+    }
+    return from
+  }
+
+  /** Makes sure that there is a file to put to, before the message is written. @throws ERR_DISK_FULL */
+  makeRoom(): void {
+    if (this.#active?.isFull) this.#roll()
+  }
+
+  put(topicHash: number, uniqueKey: string | undefined, keys: string | undefined, phyOffset: number, storeTimestamp: number): void {
+    if (uniqueKey !== undefined && uniqueKey !== '') this.#putKey(topicHash, uniqueKey, phyOffset, storeTimestamp)
+    if (keys !== undefined && keys !== '') {
+      if (keys.indexOf(' ') < 0) this.#putKey(topicHash, keys, phyOffset, storeTimestamp)
+      else forEachKey(keys, (key) => this.#putKey(topicHash, key, phyOffset, storeTimestamp))
+    }
+  }
+
+  /** The newest `max` matches with a store time in [begin, end] whose log offset passes `accepts`. */
+  query(
+    topicHash: number, key: string, range: { begin: number; end: number; max: number }, accepts: (phyOffset: number) => boolean,
+  ): IndexAnswer {
+    const phyOffsets: number[] = []
+    const wanted = { ...range, keyHash: keyHash(topicHash, key) }
+    for (let index = this.#files.length - 1; index >= 0 && phyOffsets.length < range.max; index--) {
+      const file = this.#files[index]!
+      if (file.overlaps(range.begin, range.end)) {
+        file.forEachMatch(wanted, (phyOffset) => {
+          if (accepts(phyOffset)) phyOffsets.push(phyOffset)
+          return phyOffsets.length < range.max
+        })
+      }
+      if (file.beginTimestamp < range.begin) break
+    }
+    const newest = this.#files[this.#files.length - 1]
+    return {
+      phyOffsets,
+      lastUpdateTimestamp: newest?.endTimestamp ?? 0,
+      lastUpdatePhyOffset: newest?.endPhyOffset ?? 0,
+    }
+  }
+
+  /** Hands what is in memory to the file system. */
+  write(): void {
+    if (!this.#options.readOnly) this.#active?.write()
+  }
+
+  /**
+   * Makes everything put so far durable.
+   * @returns the end time of the last completed file that is durable now, 0 where none was completed
+   */
+  async sync(): Promise<number> {
+    const { backend, directory, readOnly } = this.#options
+    if (readOnly) return 0
+    this.write()
+    let completed = 0
+    for (let file = this.#sealed.shift(); file !== undefined; file = this.#sealed.shift()) {
+      await file.sync()
+      completed = file.endTimestamp
+    }
+    await this.#active?.sync()
+    if (!this.#entryIsDurable) await backend.files.syncDirectory(directory)
+    this.#entryIsDurable = true
+    return completed
+  }
+
+  close(): void {
+    for (const file of this.#files) file.close()
+  }
+
+  #putKey(topicHash: number, key: string, phyOffset: number, storeTimestamp: number): void {
+    const file = this.#active === undefined || this.#active.isFull ? this.#roll() : this.#active
+    file.startWriting()
+    file.put(keyHash(topicHash, key), phyOffset, storeTimestamp)
+  }
+
+  #roll(): IndexFile {
+    const { backend, clock, directory, geometry, readOnly } = this.#options
+    const previous = this.#active
+    const last = previous === undefined ? 0 : parseIndexFileName(basename(previous.path))!
+    const path = join(directory, indexFileName(Math.max(clock.now(), last + 1)))
+    const file = new IndexFile(backend, geometry, path, readOnly ? 'read' : 'write')
+    if (previous !== undefined && !readOnly) {
+      previous.seal()
+      this.#sealed.push(previous)
+    }
+    if (this.#files.length === 0 && !readOnly) backend.files.makeDirectory(directory)
+    file.create(previous)
+    this.#entryIsDurable = false
+    this.#files.push(file)
+    this.#active = file
+    return file
+  }
+
+  #dropActive(): void {
+    const file = this.#files.pop()!
+    file.close()
+    if (!this.#options.readOnly) this.#options.backend.files.remove(file.path)
+    this.#active = this.#files[this.#files.length - 1]
+  }
+}

@@ -1,0 +1,172 @@
+import { readFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { CommitLog } from './commit-log/commit-log'
+import { ConsumeQueues } from './consume-queue/consume-queues'
+import { RecordDispatch } from './dispatch/record-dispatch'
+import { StoreError } from './errors'
+import { Checkpoint } from './flush/checkpoint'
+import { IndexFiles } from './index-file/index-files'
+import { parseDelayLevels, rerootCommitLogPath, resolveOptions, type ResolvedOptions, type UnusedProperty } from './options/options'
+import { AbortMarker } from './recovery/abort-marker'
+import { readLayout } from './recovery/layout'
+import { openSegments } from './recovery/open-segments'
+import { recover } from './recovery/recover'
+import { selectBackend } from './storage/backend'
+import { DirectoryLock } from './storage/directory-lock'
+import type { Backend, Clock, FileSystem } from './storage/ports'
+import type { Segment } from './storage/segment'
+import { systemClock } from './storage/system-clock'
+import type { OpenOptions, RecoveryProgress, RecoveryReport } from './types'
+
+/** What an open store is made of. */
+export interface StoreParts {
+  directory: string
+  options: ResolvedOptions
+  unusedProperties: UnusedProperty[]
+  /** Milliseconds per delay level. */
+  delayLevels: readonly number[]
+  backend: Backend
+  clock: Clock
+  lock: DirectoryLock | undefined
+  abortMarker: AbortMarker
+  checkpoint: Checkpoint
+  log: CommitLog
+  queues: ConsumeQueues
+  index: IndexFiles | undefined
+  dispatch: RecordDispatch
+  recovery: RecoveryReport
+  /** Yields to the event loop, reports, and throws when the open is to end. */
+  pause(progress: RecoveryProgress): Promise<void>
+}
+
+export interface OpenEvents {
+  onRoll(segment: Segment): void
+  onWarning(message: string, file: string): void
+}
+
+/** Options that are the open's own, beside those of the store. */
+const ownOptions = ['properties', 'clock', 'dispatchers', 'recovery', 'ports']
+
+/** Directories whose content this version does not understand, and would spoil by writing beside it. */
+const unsupportedContent: Record<string, string> = {
+  consumequeue_ext: 'queue extension files (enableConsumeQueueExt)',
+  batchconsumequeue: 'batch consume queues',
+}
+
+/** Opens the files, takes the lock, recovers, and hands over the parts. Nothing stays open when it throws. */
+export async function openStore(
+  directory: string | undefined, open: OpenOptions & { ports?: { backend?: Backend } }, events: OpenEvents,
+): Promise<StoreParts> {
+  const started = performance.now()
+  const { properties, clock = systemClock, dispatchers: _, recovery = {}, ports, ...given } = open
+  const file = properties === undefined ? undefined : { file: properties, text: readFileSync(properties, 'utf8') }
+  const { options, unusedProperties } = resolveOptions(given, file, ownOptions)
+  const root = resolve(directory ?? options.storePathRootDir)
+  options.storePathCommitLog = resolve(rerootCommitLogPath(root, options))
+  options.storePathRootDir = root
+  const backend = ports?.backend ?? selectBackend(options.backend)
+  const { files } = backend
+  assertUsable(files, root, options.readOnly)
+  const closing: (() => void)[] = []
+  try {
+    const lock = options.readOnly ? undefined : takeLock(files, root, closing)
+    const abortMarker = new AbortMarker(files, join(root, 'abort'), options.compatibility)
+    const isClean = !abortMarker.isThere()
+    const indexDirectory = join(root, 'index')
+    const hasIndexDirectory = files.list(indexDirectory) !== undefined
+    if (!options.readOnly) await claimDirectory(files, options, abortMarker)
+    const checkpoint = new Checkpoint(files, join(root, 'checkpoint'), options.compatibility)
+    closing.push(() => checkpoint.close())
+    const layout = readLayout(files, options.storePathCommitLog)
+    options.mappedFileSizeCommitLog = layout.segmentSize ?? options.mappedFileSizeCommitLog
+    const log = new CommitLog({
+      backend,
+      directory: options.storePathCommitLog,
+      segmentSize: options.mappedFileSizeCommitLog,
+      appendsPropertyCrc: options.enabledAppendPropCRC,
+      onRoll: events.onRoll,
+      warn: events.onWarning,
+    })
+    closing.push(() => void log.close())
+    const layoutReport = openSegments(backend, layout, log, options.readOnly)
+    const queues = new ConsumeQueues({
+      files,
+      directory: join(root, 'consumequeue'),
+      fileSize: options.mappedFileSizeConsumeQueue,
+      readOnly: options.readOnly,
+      warn: events.onWarning,
+    })
+    closing.push(() => queues.close())
+    const pause = (progress: RecoveryProgress): Promise<void> => report(recovery, progress)
+    const queuesDamagedFrom = await queues.load((done, total) => pause({ phase: 'queues', done, total, unit: 'queues' }))
+    const index = openIndex(options, { backend, clock, directory: indexDirectory, warn: events.onWarning })
+    if (index !== undefined) closing.push(() => index.close())
+    const delayLevels = parseDelayLevels(options.messageDelayLevel)
+    const dispatch = new RecordDispatch(queues, index, delayLevels)
+    const found = await recover({
+      backend, log, queues, index, checkpoint, dispatch, isClean, hasIndexDirectory, queuesDamagedFrom, pause,
+      readOnly: options.readOnly,
+      checkCRC: options.checkCRCOnRecover,
+      forceVerifyPropCRC: options.forceVerifyPropCRC,
+      messageIndexSafe: options.messageIndexSafe,
+    })
+    if (!options.readOnly) log.startWriting()
+    return {
+      directory: root, options, unusedProperties, delayLevels, backend, clock, lock, abortMarker, checkpoint, log, queues, index, dispatch, pause,
+      recovery: { ...found, files: layoutReport, milliseconds: performance.now() - started },
+    }
+  } catch (error) {
+    for (const close of closing.reverse()) close()
+    throw error
+  }
+}
+
+function assertUsable(files: FileSystem, root: string, readOnly: boolean): void {
+  const names = files.list(root)
+  const isStore = names?.some((name) => ['commitlog', 'consumequeue', 'checkpoint'].includes(name))
+  if (readOnly && !isStore) {
+    throw new StoreError('ERR_NOT_A_STORE', `${root} holds no message store: there is no commitlog, consumequeue or checkpoint`, { file: root })
+  }
+  for (const [name, feature] of Object.entries(unsupportedContent)) {
+    const path = join(root, name)
+    if ((files.list(path)?.length ?? 0) === 0) continue
+    throw new StoreError('ERR_UNSUPPORTED', `${path} holds ${feature}, which this version does not read. The directory was left as it is`, { file: path })
+  }
+}
+
+function takeLock(files: FileSystem, root: string, closing: (() => void)[]): DirectoryLock {
+  files.makeDirectory(root)
+  const lock = DirectoryLock.take(files, join(root, 'lock'))
+  closing.push(() => lock.release())
+  return lock
+}
+
+/** From here on a crash is known as one; and the directories are there to be written to. */
+async function claimDirectory(files: FileSystem, options: ResolvedOptions, abortMarker: AbortMarker): Promise<void> {
+  abortMarker.write()
+  const root = options.storePathRootDir
+  files.makeDirectory(options.storePathCommitLog)
+  files.makeDirectory(join(root, 'consumequeue'))
+  if (options.messageIndexEnable) files.makeDirectory(join(root, 'index'))
+  await files.syncDirectory(root)
+}
+
+function openIndex(
+  options: ResolvedOptions, context: { backend: Backend; clock: Clock; directory: string; warn(message: string, file: string): void },
+): IndexFiles | undefined {
+  if (!options.messageIndexEnable) return undefined
+  const index = new IndexFiles({
+    ...context,
+    geometry: { slots: options.maxHashSlotNum, entries: options.maxIndexNum },
+    readOnly: options.readOnly,
+  })
+  index.load()
+  return index
+}
+
+async function report(recovery: NonNullable<OpenOptions['recovery']>, progress: RecoveryProgress): Promise<void> {
+  recovery.onProgress?.(progress)
+  await new Promise((resume) => setImmediate(resume))
+  if (!recovery.signal?.aborted) return
+  throw new StoreError('ERR_OPEN_ABORTED', 'the open was aborted; opening again starts recovery anew', {}, recovery.signal.reason)
+}

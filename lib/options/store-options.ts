@@ -1,0 +1,180 @@
+/** The RocketMQ line whose behaviour the store takes on where the two differ. */
+export type Compatibility = '4.9' | '5.3'
+
+export type FlushDiskType = 'ASYNC_FLUSH' | 'SYNC_FLUSH'
+
+export type BrokerRole = 'ASYNC_MASTER' | 'SYNC_MASTER' | 'SLAVE'
+
+export type Backend = 'auto' | 'native' | 'mmap-io'
+
+export type Visibility = 'written' | 'flushed' | 'confirmed'
+
+/**
+ * What a store can be told. The names are those of RocketMQ's MessageStoreConfig, save for the
+ * library's own `compatibility`, `backend`, `visibility`, `brokerChecks` and `readOnly`.
+ */
+export interface StoreOptions {
+  /** Directory of the store; the one given to open takes its place. Default `${home}/store`. */
+  storePathRootDir?: string
+  /** Directory of the commit log. Default `${storePathRootDir}/commitlog`. */
+  storePathCommitLog?: string
+  /**
+   * Length of a commit log file; existing stores keep theirs. In bytes, 1024 or more; default
+   * 1073741824.
+   */
+  mappedFileSizeCommitLog?: number
+  /**
+   * Length of a queue file, rounded up to a multiple of 20; existing stores keep theirs. In
+   * bytes, 20 to 2147483640; default 6000000.
+   */
+  mappedFileSizeConsumeQueue?: number
+  /** Whether put waits until the message is on the disk. Default `ASYNC_FLUSH`. */
+  flushDiskType?: FlushDiskType
+  /** Whether put waits for a slave, or the store is one. Default `ASYNC_MASTER`. */
+  brokerRole?: BrokerRole
+  /**
+   * How long put waits for the flush under SYNC_FLUSH. In milliseconds, 1 or more; default 5000.
+   */
+  syncFlushTimeout?: number
+  /**
+   * How long put waits for a slave under SYNC_MASTER. In milliseconds, 1 or more; default 3000.
+   */
+  slaveTimeout?: number
+  /**
+   * Pause between two flushes of the commit log under ASYNC_FLUSH. In milliseconds, 1 or more;
+   * default 500.
+   */
+  flushIntervalCommitLog?: number
+  /** Whether that pause is kept to the end; if not, a put may cut it short. Default true. */
+  flushCommitLogTimed?: boolean
+  /** The commit log is not flushed for less than this. In pages of 4 KiB, 0 or more; default 4. */
+  flushCommitLogLeastPages?: number
+  /**
+   * After this time the commit log is flushed for any amount. In milliseconds, 0 or more; default
+   * 10000.
+   */
+  flushCommitLogThoroughInterval?: number
+  /** Pause between two flushes of the queues. In milliseconds, 1 or more; default 1000. */
+  flushIntervalConsumeQueue?: number
+  /** A queue is not flushed for less than this. In pages of 4 KiB, 0 or more; default 2. */
+  flushConsumeQueueLeastPages?: number
+  /**
+   * After this time a queue is flushed for any amount. In milliseconds, 0 or more; default 60000.
+   */
+  flushConsumeQueueThoroughInterval?: number
+  /**
+   * An append that takes longer counts as a busy disk. In milliseconds, 0 or more; default 1000.
+   */
+  osPageCacheBusyTimeOutMills?: number
+  /** Longest body that put accepts. In bytes, 1 or more; default 4194304. */
+  maxMessageSize?: number
+  /**
+   * Whether a topic longer than 127 bytes is written in a V2 record; if not, it is refused.
+   * Default true. Only in 5.3; 4.9 is as with false.
+   */
+  autoMessageVersionOnTopicLen?: boolean
+  /**
+   * Whether a record carries a checksum of its own as the property '__CRC32#'. Default false.
+   * Only in 5.3; 4.9 is as with false.
+   */
+  enabledAppendPropCRC?: boolean
+  /**
+   * The delays that a message can ask for by level, level 1 first. Default `1s 5s 10s 30s 1m 2m
+   * 3m 4m 5m 6m 7m 8m 9m 10m 20m 30m 1h 2h`.
+   */
+  messageDelayLevel?: string
+  /** Whether recovery checks the checksum of each body. Default true. */
+  checkCRCOnRecover?: boolean
+  /**
+   * Whether recovery takes a record without a valid checksum of its own for damaged. Default
+   * false. Only in 5.3; 4.9 is as with false.
+   */
+  forceVerifyPropCRC?: boolean
+  /** Whether messages can be queried by key. Default true. */
+  messageIndexEnable?: boolean
+  /** Whether recovery goes back to what the index files are known to hold. Default false. */
+  messageIndexSafe?: boolean
+  /** Hash slots of an index file. In slots, 1 or more; default 5000000. */
+  maxHashSlotNum?: number
+  /**
+   * Entries of an index file; the first is never used. In entries, 2 or more; default 20000000.
+   */
+  maxIndexNum?: number
+  /** Most messages that a query by key answers with. In messages, 1 or more; default 64. */
+  maxMsgsNumBatch?: number
+  /**
+   * Most messages of a query by key that does not say how many. In messages, 1 or more; default
+   * 32.
+   */
+  defaultQueryMaxNum?: number
+  /**
+   * Most bytes that one get answers with where they are in memory. In bytes, 1 or more; default
+   * 262144.
+   */
+  maxTransferBytesOnMessageInMemory?: number
+  /**
+   * Most messages that one get answers with where they are in memory. In messages, 1 or more;
+   * default 32.
+   */
+  maxTransferCountOnMessageInMemory?: number
+  /**
+   * Most bytes that one get answers with where they are on the disk. In bytes, 1 or more; default
+   * 65536.
+   */
+  maxTransferBytesOnMessageInDisk?: number
+  /**
+   * Most messages that one get answers with where they are on the disk. In messages, 1 or more;
+   * default 8.
+   */
+  maxTransferCountOnMessageInDisk?: number
+  /**
+   * How far behind the end of the log messages count as being in memory. In percent of the
+   * physical memory, 0 to 100; default 40.
+   */
+  accessMessageInMemoryMaxRatio?: number
+  /**
+   * How much of a queue one get searches for messages that pass its filter. In bytes of queue
+   * entries, 0 or more; default 16000. Only in 5.3; 4.9 is as with 16000.
+   */
+  maxFilterMessageSize?: number
+  /**
+   * How many files of a queue one get searches while it has found nothing. In files, 1 or more;
+   * default 1. Only in 5.3; 4.9 is as with 1.
+   */
+  travelCqFileNumWhenGetMessage?: number
+  /** Whether a slave, too, corrects the offset of a get that is out of range. Default false. */
+  offsetCheckInSlave?: boolean
+  /**
+   * The RocketMQ line whose behaviour and files are followed where the two differ. Default `5.3`.
+   */
+  compatibility?: Compatibility
+  /** What maps the files; auto is native where its binary loads. Default `auto`. */
+  backend?: Backend
+  /** How far readers see; left out, it is flushed for SYNC_FLUSH under 5.3, else written. */
+  visibility?: Visibility
+  /** Whether put makes the checks of RocketMQ's broker as well. Default false. */
+  brokerChecks?: boolean
+  /** Whether the store is opened without writing or locking anything. Default false. */
+  readOnly?: boolean
+
+  /** The spelling of `mappedFileSizeCommitLog` in RocketMQ 3.x and early 4.x. */
+  mapedFileSizeCommitLog?: number
+  /** The spelling of `mappedFileSizeConsumeQueue` in RocketMQ 3.x and early 4.x. */
+  mapedFileSizeConsumeQueue?: number
+}
+
+type OldSpelling = 'mapedFileSizeCommitLog' | 'mapedFileSizeConsumeQueue'
+
+/** Every option with the value that holds. */
+export type ResolvedOptions = Required<Omit<StoreOptions, OldSpelling | 'visibility'>> & {
+  visibility: Visibility | undefined
+}
+
+/** A line of a properties file that some RocketMQ version would heed and this store does not. */
+export interface UnusedProperty {
+  key: string
+  value: string
+  /** 1 for the first line of the file. */
+  line: number
+  reason: string
+}

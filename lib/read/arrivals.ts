@@ -1,0 +1,66 @@
+import type { ConsumeQueue } from '../consume-queue/consume-queue'
+
+/**
+ * Tells readers that messages became visible: queues are noted as they are written to, and told about once a
+ * turn of the event loop.
+ */
+export class Arrivals {
+  readonly #noted = new Set<ConsumeQueue>()
+  readonly #waiting = new Map<string, Set<() => void>>()
+  readonly #visibleOffset: () => number
+  readonly #announce: ((queue: ConsumeQueue) => void)
+  #isScheduled = false
+
+  constructor(visibleOffset: () => number, announce: (queue: ConsumeQueue) => void) {
+    this.#visibleOffset = visibleOffset
+    this.#announce = announce
+  }
+
+  /** The queue has a message more, visible now or later. */
+  note(queue: ConsumeQueue): void {
+    this.#noted.add(queue)
+    this.schedule()
+  }
+
+  /** More may have become visible. */
+  schedule(): void {
+    if (this.#isScheduled || this.#noted.size === 0) return
+    this.#isScheduled = true
+    setImmediate(this.#tell)
+  }
+
+  /** Resolves with the next message of the queue, or when the store closes; rejects with the signal's reason. */
+  async wait(topic: string, queueId: number, signal: AbortSignal | undefined): Promise<void> {
+    const key = `${topic} ${queueId}`
+    const waiting = this.#waiting.get(key) ?? new Set()
+    this.#waiting.set(key, waiting)
+    let wake!: () => void
+    const woken = new Promise<void>((resolve) => {
+      wake = resolve
+    })
+    waiting.add(wake)
+    signal?.addEventListener('abort', wake, { once: true })
+    await woken
+    signal?.removeEventListener('abort', wake)
+    waiting.delete(wake)
+    if (waiting.size === 0) this.#waiting.delete(key)
+    signal?.throwIfAborted()
+  }
+
+  /** Wakes all who wait. */
+  close(): void {
+    this.#noted.clear()
+    for (const waiting of this.#waiting.values()) for (const wake of waiting) wake()
+  }
+
+  readonly #tell = (): void => {
+    this.#isScheduled = false
+    const visibleOffset = this.#visibleOffset()
+    for (const queue of this.#noted) {
+      // Not all of it may be visible yet: it stays noted until the flush that shows the rest.
+      if (queue.logEnd <= visibleOffset) this.#noted.delete(queue)
+      for (const wake of this.#waiting.get(`${queue.topic} ${queue.queueId}`) ?? []) wake()
+      this.#announce(queue)
+    }
+  }
+}

@@ -1,0 +1,58 @@
+import { StoreError } from '../errors'
+import type { StoredMessage } from '../format/stored-message'
+import type { GetStatus } from '../types'
+import { copyMessage, type LogReader } from './log-reader'
+
+/**
+ * What a get found: offsets and sizes at once, messages when asked for. The bytes stay the store's; a message
+ * taken from it owns a copy.
+ */
+export class GetResult {
+  status: GetStatus = 'NO_MESSAGE_IN_QUEUE'
+  /** Where the next get goes on. */
+  nextBeginOffset = 0
+  /** The first offset of the queue. */
+  minOffset = 0
+  /** One past the last visible offset of the queue. */
+  maxOffset = 0
+  /** The reader is so far behind that a slave should serve it. */
+  suggestPullingFromSlave = false
+  /** Where the messages lie in the log. */
+  readonly commitLogOffsets: number[] = []
+  /** Their bytes, each. */
+  readonly sizes: number[] = []
+  /** What their queue entries hold. */
+  readonly tagsCodes: number[] = []
+  /** Bytes of all of them. */
+  totalSize = 0
+  readonly #reader: LogReader
+  #released = false
+
+  constructor(reader: LogReader) {
+    this.#reader = reader
+  }
+
+  /** The records as on disk, not copied: good until the result is released or the store closed. */
+  get buffers(): Buffer[] {
+    return this.commitLogOffsets.map((offset, index) => this.#bytes(offset, this.sizes[index]!))
+  }
+
+  /** The messages, each with its own copy of the bytes. */
+  get messages(): StoredMessage[] {
+    return this.commitLogOffsets.map((offset, index) => copyMessage(this.#bytes(offset, this.sizes[index]!), offset))
+  }
+
+  /** Gives the bytes back: {@link buffers} and {@link messages} can no longer be taken. Idempotent. */
+  release(): void {
+    this.#released = true
+  }
+
+  #bytes(offset: number, size: number): Buffer {
+    if (this.#released) {
+      throw new StoreError('ERR_RESULT_RELEASED', 'the result has been released: take its messages before that')
+    }
+    const bytes = this.#reader.bytes(offset, size)
+    if (bytes !== undefined) return bytes
+    throw new StoreError('ERR_RESULT_RELEASED', `the message at offset ${offset} is no longer in the log`, { offset })
+  }
+}

@@ -1,0 +1,34 @@
+import type { StoredMessage } from '../format/stored-message'
+import type { GetResult } from './get-result'
+import type { ReadRequest } from '../types'
+
+export interface IterationContext {
+  get(request: ReadRequest): GetResult
+  /** Resolves when the queue may have new messages, or the store has closed. */
+  arrival(topic: string, queueId: number, signal: AbortSignal | undefined): Promise<void>
+  isClosed(): boolean
+}
+
+/**
+ * The messages of a queue from an offset on, and, unless `follow` is false, those still to come. Ends when the
+ * store closes; throws the signal's reason when that is aborted.
+ */
+export async function* iterate(context: IterationContext, request: ReadRequest): AsyncGenerator<StoredMessage, void, void> {
+  let { offset } = request
+  while (!context.isClosed()) {
+    request.signal?.throwIfAborted()
+    const result = context.get({ ...request, offset })
+    const messages = result.messages
+    result.release()
+    for (const message of messages) {
+      yield message
+      request.signal?.throwIfAborted()
+    }
+    const isAtEnd = result.nextBeginOffset >= result.maxOffset && messages.length === 0
+    // A slave leaves offsets as they are; this reader wants what there is.
+    offset = Math.max(result.nextBeginOffset, result.minOffset)
+    if (!isAtEnd) continue
+    if (request.follow === false) return
+    await context.arrival(request.topic, request.queueId, request.signal)
+  }
+}

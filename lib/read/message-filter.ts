@@ -1,0 +1,24 @@
+import { StoreError } from '../errors'
+import { hashCode } from '../format/java-string'
+import type { StoredMessage } from '../format/stored-message'
+import type { MessageFilter } from '../types'
+
+/** Makes the caller's filter, or an expression of tags (`a || b`, `*` or nothing for all), into one to ask. */
+export function compileFilter(filter: string | MessageFilter | undefined): MessageFilter | undefined {
+  if (typeof filter === 'object' && filter !== null) return filter
+  if (filter === undefined || filter === '*' || filter.trim() === '') return undefined
+  const tags = filter.split('||').map((tag) => tag.trim()).filter((tag) => tag !== '')
+  if (tags.length === 0) {
+    throw new StoreError('ERR_INVALID_ARGUMENT', `a tag filter is written a || b, not ${JSON.stringify(filter)}`, { value: filter })
+  }
+  const codes = new Set(tags.map((tag) => hashCode(tag)))
+  return { matchesEntry: (tagsCode) => codes.has(tagsCode | 0) }
+}
+
+export function matchesEntry(filter: MessageFilter | undefined, tagsCode: number): boolean {
+  return filter?.matchesEntry === undefined || filter.matchesEntry(tagsCode)
+}
+
+export function matchesMessage(filter: MessageFilter | undefined, read: () => StoredMessage): boolean {
+  return filter?.matchesMessage === undefined || filter.matchesMessage(read())
+}

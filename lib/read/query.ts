@@ -1,0 +1,58 @@
+import { topicHash } from '../format/index-layout'
+import type { StoredMessage } from '../format/stored-message'
+import type { IndexFiles } from '../index-file/index-files'
+import type { QueryRequest, QueryResult } from '../types'
+import type { LogReader } from './log-reader'
+
+export interface QueryContext {
+  index: IndexFiles | undefined
+  reader: LogReader
+  visibleOffset(): number
+  /** The most messages of one query. */
+  maxMsgsNumBatch: number
+  defaultQueryMaxNum: number
+}
+
+/** The engine asks again this often, each time for what is older than the last answer. */
+const ROUNDS = 3
+
+/**
+ * Finds messages by key: the newest `max` matches, by ascending offset. Entries whose messages are gone are
+ * passed over; other keys with the same hash are not told apart, as in the engine.
+ */
+export function queryByKey(context: QueryContext, request: QueryRequest): QueryResult {
+  const { index, reader, maxMsgsNumBatch, defaultQueryMaxNum } = context
+  const result: QueryResult = { commitLogOffsets: [], messages: [], indexLastUpdateTimestamp: 0, indexLastUpdateOffset: 0 }
+  if (index === undefined) return result
+  const begin = request.begin ?? 0
+  const max = Math.min(request.max ?? defaultQueryMaxNum, maxMsgsNumBatch)
+  const hash = topicHash(request.topic)
+  const visibleOffset = context.visibleOffset()
+  let end = request.end ?? Number.MAX_SAFE_INTEGER
+  for (let round = 0; round < ROUNDS && result.messages.length === 0 && end >= begin; round++) {
+    const answer = index.query(hash, request.key, { begin, end, max }, (phyOffset) => phyOffset < visibleOffset)
+    result.indexLastUpdateTimestamp = answer.lastUpdateTimestamp
+    result.indexLastUpdateOffset = answer.lastUpdatePhyOffset
+    if (answer.phyOffsets.length === 0) break
+    const offsets = answer.phyOffsets.sort((left, right) => left - right)
+    for (const offset of offsets) {
+      const message = tryRead(reader, offset)
+      if (message === undefined) continue
+      result.commitLogOffsets.push(offset)
+      result.messages.push(message)
+    }
+    const oldest = reader.storeTimestamp(offsets[0]!)
+    if (oldest < 0) break
+    end = oldest
+  }
+  return result
+}
+
+/** An index entry may outlive its message, or point anywhere when the file is damaged. */
+function tryRead(reader: LogReader, offset: number): StoredMessage | undefined {
+  try {
+    return reader.messageAt(offset)
+  } catch {
+    return undefined
+  }
+}

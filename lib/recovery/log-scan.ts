@@ -1,0 +1,95 @@
+import { readLong } from '../format/long'
+import type { SegmentList } from '../storage/segment-list'
+import type { Damage } from '../types'
+import type { RecordCheck } from './record-check'
+
+/** Bytes between two pauses. */
+const PAUSE_EVERY = 16 << 20
+/** The three bytes that both magic codes begin with, and where they stand in a record. */
+const MAGIC_PREFIX = Buffer.from([0xda, 0xa3, 0x20])
+const MAGIC_AT = 4
+
+export interface LogScanOptions {
+  segments: SegmentList
+  check: RecordCheck
+  /** True when the log is known to have been on disk at `offset`, so that what is bad there is damage and no torn tail. */
+  wasFlushed(offset: number, lastStoreTimestamp: number): boolean
+  /** Called now and then with the bytes done; may throw to end the scan. */
+  pause(done: number): Promise<void>
+  /** @returns false to end the scan */
+  visit(bytes: Buffer, view: DataView, position: number): boolean
+}
+
+export interface LogScanResult {
+  /** Where the log ends. */
+  end: number
+  damage: Damage[]
+  lastStoreTimestamp: number
+  /** False when the visitor ended the scan. */
+  isComplete: boolean
+}
+
+/** Walks the records from the start of a segment to the end of the log. */
+export async function scanLog(options: LogScanOptions, fromSegment: number): Promise<LogScanResult> {
+  const { segments, check } = options
+  const first = segments.at(fromSegment)!
+  const result: LogScanResult = { end: first.fromOffset, damage: [], lastStoreTimestamp: 0, isComplete: true }
+  let pausedAt = first.fromOffset
+  let index = fromSegment
+  let offset = first.fromOffset
+  for (;;) {
+    const segment = segments.at(index)!
+    const { bytes, view } = segment.mapping
+    const position = offset - segment.fromOffset
+    if (offset - pausedAt >= PAUSE_EVERY) {
+      pausedAt = offset
+      await options.pause(offset - first.fromOffset)
+    }
+    const finding = check.at(bytes, view, position, segment.size, offset)
+    if (finding === 'record') {
+      result.lastStoreTimestamp = readLong(view, position + check.parts.storeTimestampAt)
+      if (!options.visit(bytes, view, position)) return { ...result, isComplete: false }
+      offset += check.parts.size
+      result.end = offset
+      continue
+    }
+    if (finding === 'blank') {
+      const next = segments.at(index + 1)
+      // Without a successor the writer goes on at the blank, as the engine does.
+      if (next === undefined) return { ...result, end: offset }
+      if (next.fromOffset > segment.toOffset) {
+        result.damage.push(damageAt(segment.path, segment.toOffset, next.fromOffset, 'a segment is missing'))
+      }
+      index++
+      offset = next.fromOffset
+      result.end = offset
+      continue
+    }
+    const reason = finding === 'zeros' ? 'zeros where a record was' : check.reason
+    const resume = options.wasFlushed(offset, result.lastStoreTimestamp) ? findNextRecord(options, index, offset + 1) : undefined
+    if (resume === undefined) return { ...result, end: offset }
+    result.damage.push(damageAt(segment.path, offset, resume.offset, reason))
+    index = resume.index
+    offset = resume.offset
+  }
+}
+
+function damageAt(file: string, from: number, to: number, reason: string): Damage {
+  return { file, offset: from, unreadableBytes: to - from, reason, resumeOffset: to }
+}
+
+/** The next place at or behind `from` where a whole record stands that names this place as its own. */
+export function findNextRecord(
+  { segments, check }: Pick<LogScanOptions, 'segments' | 'check'>, index: number, from: number,
+): { index: number; offset: number } | undefined {
+  for (let segment = segments.at(index); segment !== undefined; segment = segments.at(++index)) {
+    const { bytes, view } = segment.mapping
+    const start = Math.max(0, from - segment.fromOffset)
+    for (let at = bytes.indexOf(MAGIC_PREFIX, start + MAGIC_AT); at >= 0; at = bytes.indexOf(MAGIC_PREFIX, at + 1)) {
+      const position = at - MAGIC_AT
+      const offset = segment.fromOffset + position
+      if (check.at(bytes, view, position, segment.size, offset) === 'record') return { index, offset }
+    }
+  }
+  return undefined
+}

@@ -1,0 +1,179 @@
+import type { CommitLog } from '../commit-log/commit-log'
+import type { ConsumeQueues } from '../consume-queue/consume-queues'
+import type { RecordDispatch } from '../dispatch/record-dispatch'
+import { StoreError } from '../errors'
+import { minTimestamp } from '../format/checkpoint-layout'
+import { MAGIC_V1, MAGIC_V2, Position, readStoreTimestamp } from '../format/record'
+import type { Checkpoint } from '../flush/checkpoint'
+import type { IndexFiles } from '../index-file/index-files'
+import type { Backend } from '../storage/ports'
+import type { Segment } from '../storage/segment'
+import { nonZeroRanges, writeZeros } from '../storage/zeros'
+import type { RecoveryProgress, RecoveryReport } from '../types'
+import { scanLog, type LogScanResult } from './log-scan'
+import { RecordCheck } from './record-check'
+import { chooseCase, type RecoveryCase } from './recovery-cases'
+
+export interface RecoveryContext {
+  backend: Backend
+  log: CommitLog
+  queues: ConsumeQueues
+  index: IndexFiles | undefined
+  checkpoint: Checkpoint
+  dispatch: RecordDispatch
+  readOnly: boolean
+  isClean: boolean
+  hasIndexDirectory: boolean
+  /** Log offset at which the entries of damaged queues end, Infinity when none is. */
+  queuesDamagedFrom: number
+  checkCRC: boolean
+  forceVerifyPropCRC: boolean
+  messageIndexSafe: boolean
+  /** Yields to the event loop, reports, and throws when the open is to end. */
+  pause(progress: RecoveryProgress): Promise<void>
+}
+
+/** Brings log, queues and index to one state, in which every whole message of the log has its place. */
+export async function recover(context: RecoveryContext): Promise<Omit<RecoveryReport, 'files' | 'milliseconds'>> {
+  const { log, queues } = context
+  const row = chooseCase({
+    hasLog: log.segments.length > 0,
+    hasQueues: queues.logEnd >= 0,
+    isClean: context.isClean,
+    hasIndex: context.index === undefined || context.hasIndexDirectory,
+    queuesAreWhole: context.queuesDamagedFrom === Infinity,
+  })
+  const report = { label: row.label, story: row.story, scannedFrom: 0, dispatchedFrom: 0, logEnd: 0, zeroedBytes: 0, damage: [] }
+  if (row.scan === 'refuse') throw logMissing(queues)
+  if (row.scan === 'nothing') return report
+  const planned = findScanStart(context, row)
+  const scannedFrom = context.isClean ? planned : await forgetFrom(context, planned)
+  const { result, restartedFrom } = await scanAndDispatch(context, scannedFrom)
+  const from = log.segments.at(restartedFrom)!.fromOffset
+  log.setEnd(result.end)
+  log.lastStoreTimestamp = result.lastStoreTimestamp
+  const zeroed = cutLog(context, result.end)
+  await cutDerived(context, result.end)
+  if (!context.readOnly) await makeDurable(context, from, zeroed.to)
+  return { ...report, scannedFrom: from, dispatchedFrom: from, logEnd: result.end, zeroedBytes: zeroed.bytes, damage: result.damage }
+}
+
+/** Index of the segment in which the scan begins. */
+function findScanStart({ log, queues, checkpoint, index, messageIndexSafe }: RecoveryContext, row: RecoveryCase): number {
+  const { segments } = log
+  if (row.scan === 'log-start') return 0
+  if (row.scan === 'queues-end') {
+    const at = segments.indexOf(queues.logEnd)
+    return at < 0 ? segments.length - 1 : at
+  }
+  const upTo = minTimestamp(checkpoint.fields)
+  const safeUpTo = index !== undefined && messageIndexSafe ? Math.min(upTo, checkpoint.fields.indexMsgTimestamp) : upTo
+  for (let at = segments.length - 1; at > 0; at--) {
+    const timestamp = firstStoreTimestamp(segments.at(at)!)
+    if (timestamp > 0 && timestamp <= safeUpTo) return at
+  }
+  return 0
+}
+
+function firstStoreTimestamp(segment: Segment): number {
+  const { view } = segment.mapping
+  const magic = view.getInt32(Position.magic)
+  return magic === MAGIC_V1 || magic === MAGIC_V2 ? readStoreTimestamp(view, 0) : 0
+}
+
+/**
+ * After a crash nothing that points behind the start of the scan is trusted.
+ * @returns where to begin now: damage to the index may call for more
+ */
+async function forgetFrom(context: RecoveryContext, scanStart: number): Promise<number> {
+  const { log, queues, index } = context
+  const from = log.segments.at(scanStart)!.fromOffset
+  for (const queue of queues) queue.truncate(queue.firstAtOrBehind(from))
+  const pause = (): Promise<void> => context.pause({ phase: 'index', done: 0, total: 0, unit: 'entries' })
+  const indexFrom = index === undefined ? from : await index.cutFrom(from, pause)
+  return indexFrom < from ? Math.max(0, log.segments.indexOf(indexFrom)) : scanStart
+}
+
+async function scanAndDispatch(
+  context: RecoveryContext, scanStart: number,
+): Promise<{ result: LogScanResult; restartedFrom: number }> {
+  const { log, backend, dispatch } = context
+  const check = new RecordCheck({
+    checkCRC: context.checkCRC,
+    forceVerifyPropCRC: context.forceVerifyPropCRC,
+    crc32: backend.crc32.bind(backend),
+  })
+  const flushedUpTo = Math.max(context.checkpoint.fields.confirmPhyOffset, context.isClean ? context.queues.logEnd : 0)
+  const flushedTime = context.checkpoint.fields.physicMsgTimestamp
+  const total = log.segments.last!.toOffset - log.segments.at(scanStart)!.fromOffset
+  if (!context.isClean) dropCaches(context, scanStart)
+  for (;;) {
+    const result = await scanLog({
+      segments: log.segments,
+      check,
+      wasFlushed: (offset, lastStoreTimestamp) =>
+        offset < flushedUpTo || (lastStoreTimestamp > 0 && lastStoreTimestamp < flushedTime && flushedUpTo === 0),
+      pause: (done) => context.pause({ phase: 'log', done, total, unit: 'bytes' }),
+      visit: (bytes, view, position) => dispatch.found(bytes, view, position, check.parts, scanStart === 0),
+    }, scanStart)
+    // A queue lacks messages from before the scan: look at all of the log.
+    if (result.isComplete) return { result, restartedFrom: scanStart }
+    scanStart = 0
+  }
+}
+
+/** What the kernel remembers of a page that the disk refused is not what is on the disk. */
+function dropCaches({ backend, log, readOnly }: RecoveryContext, scanStart: number): void {
+  if (readOnly) return
+  for (let at = scanStart; at < log.segments.length; at++) backend.files.dropCache(log.segments.at(at)!.descriptor)
+}
+
+/** Removes what lies behind the end: stale bytes must not come back as messages after the next crash. */
+function cutLog({ log, backend, readOnly }: RecoveryContext, end: number): { bytes: number; to: number } {
+  while (log.segments.last !== undefined && log.segments.last.fromOffset > end) {
+    const segment = log.segments.pop()!
+    segment.close()
+    if (!readOnly) backend.files.remove(segment.path)
+  }
+  const last = log.segments.last!
+  let bytes = 0
+  let to = end
+  for (const range of nonZeroRanges(backend.files, last.descriptor, end - last.fromOffset, last.size)) {
+    bytes += range.to - range.from
+    to = last.fromOffset + range.to
+    if (!readOnly) writeZeros(backend.files, last.descriptor, range.from, range.to)
+  }
+  return { bytes, to }
+}
+
+async function cutDerived(context: RecoveryContext, end: number): Promise<void> {
+  const { queues, index, readOnly, isClean } = context
+  for (const queue of queues) {
+    const isAhead = queue.logEnd > end
+    if (isAhead) queue.truncate(queue.firstAtOrBehind(end))
+    if (!readOnly && (isAhead || !isClean)) queue.finishTruncation()
+  }
+  const pause = (): Promise<void> => context.pause({ phase: 'index', done: 0, total: 0, unit: 'entries' })
+  if (index !== undefined && index.coveredOffset >= end) await index.cutFrom(end, pause)
+}
+
+/** Before the first acknowledgement all that was kept is on the disk. */
+async function makeDurable({ log, queues, index, checkpoint, isClean }: RecoveryContext, from: number, to: number): Promise<void> {
+  if (!isClean || to > log.maxOffset) await log.flush(from, Math.max(to, log.maxOffset))
+  await queues.sync()
+  await index?.sync()
+  const { fields } = checkpoint
+  fields.physicMsgTimestamp = Math.max(fields.physicMsgTimestamp, log.lastStoreTimestamp)
+  fields.logicsMsgTimestamp = Math.max(fields.logicsMsgTimestamp, log.lastStoreTimestamp)
+  fields.confirmPhyOffset = log.maxOffset
+  await checkpoint.write()
+}
+
+function logMissing(queues: ConsumeQueues): StoreError {
+  return new StoreError(
+    'ERR_LOG_MISSING',
+    `there is no commit log, but queues under ${queues.directory} point into one up to offset ${queues.logEnd}. ` +
+      'Mount or restore the commit log; or remove the queues, if the messages are to be given up',
+    { file: queues.directory },
+  )
+}

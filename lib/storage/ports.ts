@@ -1,0 +1,113 @@
+/**
+ * The ports: every effect on a disk, a lock or a clock goes through one of these interfaces, so that a
+ * test can put a disk that loses power in their place.
+ */
+
+/** What a backend can do beyond the minimum; a test names the ones it needs. */
+export type Capability =
+  /** `Mapping.unmap` returns the address space at once. */
+  | 'unmap'
+  /** `FileSystem.tryLock` takes the operating-system lock that Java's `FileChannel.tryLock` conflicts with. */
+  | 'lock'
+  /** `FileSystem.reserve` allocates blocks without writing them. */
+  | 'reserve'
+  /** `Mapping.populate` touches pages ahead of the writer, on another thread. */
+  | 'populate'
+  /** `Mapping.flush` and the `sync` calls run off the main thread and flush just the range. */
+  | 'range-flush'
+
+/** The identity of a file on its device: a path that names another file has been replaced. */
+export interface FileIdentity {
+  device: number
+  inode: number
+}
+
+export interface FileStatus extends FileIdentity {
+  size: number
+  isDirectory: boolean
+  /** Milliseconds since the epoch. */
+  modifiedTime: number
+}
+
+export interface FileSystem {
+  /**
+   * `read`: must exist. `write`: read and write, must exist. `create`: read and write, must not exist.
+   * @returns a descriptor
+   */
+  open(path: string, mode: 'read' | 'write' | 'create'): number
+  close(descriptor: number): void
+  /** Undefined where nothing is at `path`. */
+  status(path: string): FileStatus | undefined
+  statusOf(descriptor: number): FileStatus
+  /** Names in a directory, sorted by UTF-16 code unit; undefined where there is no such directory. */
+  list(path: string): string[] | undefined
+  makeDirectory(path: string): void
+  /** Sets the length without allocating blocks. */
+  truncate(descriptor: number, length: number): void
+  /**
+   * Makes [0, length) of the file really there: blocks are allocated, so that later stores cannot fail for
+   * want of room. Grows the file where it is shorter. Throws ERR_DISK_FULL; the file is then of any length.
+   */
+  reserve(descriptor: number, length: number): void
+  /** As {@link reserve}, off the main thread. */
+  reserveAsync(descriptor: number, length: number): Promise<void>
+  /** Reads up to `length` bytes and returns how many there were. */
+  read(descriptor: number, target: Uint8Array, targetOffset: number, length: number, position: number): number
+  /** Writes all of it; throws ERR_DISK_FULL where there is no room. */
+  write(descriptor: number, source: Uint8Array, sourceOffset: number, length: number, position: number): void
+  /** Data and size durable, off the main thread. */
+  sync(descriptor: number): Promise<void>
+  /** Entries of a directory durable, off the main thread. */
+  syncDirectory(path: string): Promise<void>
+  /** Everything written to the file system of `path` durable; undefined where the backend has no such call. */
+  syncFileSystem?(path: string): Promise<void>
+  rename(from: string, to: string): void
+  remove(path: string): void
+  setModifiedTime(path: string, milliseconds: number): void
+  /** Drops clean cached pages of the file, so that the next read comes from the disk; a hint. */
+  dropCache(descriptor: number): void
+  /**
+   * The first byte at or after `from` that is not in a hole, or `size` when all the rest is one; what cannot
+   * tell returns `from`.
+   */
+  nextData(descriptor: number, from: number, size: number): number
+  /**
+   * Takes the exclusive lock on byte 0 of the file, held until the descriptor is closed.
+   * @returns undefined when taken, else who holds it ("process 4711", "another process")
+   */
+  tryLock(descriptor: number, path: string): string | undefined
+}
+
+/** A file in memory. Offsets are bytes from the start of the file. */
+export interface Mapping {
+  /** The whole file; length 0 once unmapped. */
+  readonly bytes: Buffer
+  readonly view: DataView
+  /** Makes [from, to) durable, off the main thread where the backend can. */
+  flush(from: number, to: number): Promise<void>
+  /** Asks for [from, to) to be made present and writable ahead of use; returns at once. */
+  populate(from: number, to: number): void
+  /** Ends the mapping. Idempotent. Waits for flushes and populates in flight before the pages go. */
+  unmap(): void
+}
+
+export interface Mapper {
+  map(descriptor: number, length: number, access: 'read' | 'write'): Mapping
+}
+
+/** One way to reach the machine: files and maps that belong together. */
+export interface Backend {
+  readonly name: string
+  readonly capabilities: ReadonlySet<Capability>
+  readonly files: FileSystem
+  readonly mapper: Mapper
+  /** CRC-32 (IEEE), all 32 bits, of bytes[from, to). */
+  crc32(bytes: Uint8Array, from: number, to: number): number
+}
+
+export interface Clock {
+  /** Milliseconds since the epoch. */
+  now(): number
+  /** Calls back once after `milliseconds`; never keeps the process alive. @returns a function that cancels */
+  startTimer(milliseconds: number, callback: () => void): () => void
+}

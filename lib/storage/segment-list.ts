@@ -1,0 +1,52 @@
+import type { Segment } from './segment'
+
+/** The segments of a log in ascending order; there may be holes between them. */
+export class SegmentList {
+  readonly #segments: Segment[] = []
+
+  get length(): number {
+    return this.#segments.length
+  }
+
+  get first(): Segment | undefined {
+    return this.#segments[0]
+  }
+
+  get last(): Segment | undefined {
+    return this.#segments[this.#segments.length - 1]
+  }
+
+  at(index: number): Segment | undefined {
+    return this.#segments[index]
+  }
+
+  push(segment: Segment): void {
+    this.#segments.push(segment)
+  }
+
+  /** Takes off and returns the last segment. */
+  pop(): Segment | undefined {
+    return this.#segments.pop()
+  }
+
+  [Symbol.iterator](): IterableIterator<Segment> {
+    return this.#segments[Symbol.iterator]()
+  }
+
+  /** The segment that holds the byte at `offset`. */
+  find(offset: number): Segment | undefined {
+    const index = this.indexOf(offset)
+    return index < 0 ? undefined : this.#segments[index]
+  }
+
+  /** Index of the segment that holds the byte at `offset`, or -1. */
+  indexOf(offset: number): number {
+    const first = this.#segments[0]
+    if (first === undefined || offset < first.fromOffset) return -1
+    // Without holes, which is nearly always, the place is computed.
+    const guess = Math.floor((offset - first.fromOffset) / first.size)
+    const guessed = this.#segments[guess]
+    if (guessed !== undefined && offset >= guessed.fromOffset && offset < guessed.toOffset) return guess
+    return this.#segments.findIndex((segment) => offset >= segment.fromOffset && offset < segment.toOffset)
+  }
+}

@@ -1,0 +1,501 @@
+import { MessageEncoder, assertMessage, type Refusal } from './commit-log/message-encoder'
+import { Dispatchers } from './dispatch/dispatchers'
+import { StoreError, type ErrorCode } from './errors'
+import { StoreEmitter } from './events'
+import { FlushSchedule } from './flush/flush-schedule'
+import { GroupCommit } from './flush/group-commit'
+import { decodeMessageId } from './format/message-id'
+import { PropertyName } from './format/properties'
+import { isQueued } from './format/record'
+import type { StoredMessage } from './format/stored-message'
+import { openStore, type StoreParts } from './open-store'
+import type { ResolvedOptions, UnusedProperty } from './options/options'
+import { PutResult } from './put-result'
+import { Arrivals } from './read/arrivals'
+import { MessageGetter, visibleMaxOffset } from './read/get'
+import type { GetResult } from './read/get-result'
+import { iterate } from './read/iterate'
+import { LogReader } from './read/log-reader'
+import { nearestOffsetByTime, offsetByTime } from './read/offset-by-time'
+import { queryByKey } from './read/query'
+import { replayRecords } from './recovery/replay'
+import type {
+  GetRequest, Message, MessageBatch, OffsetByTimeRequest, OpenOptions, QueryRequest, QueryResult, QueueInfo, ReadRequest, RecoveryReport,
+} from './types'
+
+/**
+ * A message store in a directory, whose files are Apache RocketMQ's.
+ *
+ * A message goes one way: encoded into the commit log in place, dispatched to its queue and the index, flushed,
+ * acknowledged. `append` returns once it is in the log; `put` once it is as durable as `flushDiskType` says.
+ */
+export class MessageStore extends StoreEmitter {
+  readonly #parts: StoreParts
+  readonly #encoder: MessageEncoder
+  readonly #reader: LogReader
+  readonly #getter: MessageGetter
+  readonly #dispatchers: Dispatchers
+  readonly #group: GroupCommit
+  readonly #schedule: FlushSchedule
+  readonly #arrivals: Arrivals
+  readonly #isSync: boolean
+  #failure: StoreError | undefined
+  /** Why queues or index could not be written, until they could. */
+  #backlog: StoreError | undefined
+  #closing: Promise<void> | undefined
+
+  /**
+   * Opens the store in `directory`, and makes it when there is none.
+   *
+   * @param directory takes the place of the option `storePathRootDir`
+   * @throws ERR_LOCKED, ERR_UNKNOWN_OPTION, ERR_INVALID_OPTION, ERR_UNKNOWN_PROPERTY, ERR_NOT_A_STORE, ERR_LOG_MISSING,
+   *   ERR_SEGMENT_SIZE, ERR_UNSUPPORTED, ERR_BACKEND_UNAVAILABLE, ERR_OPEN_ABORTED, ERR_DISK_FULL, ERR_IO
+   */
+  static async open(directory: string, options?: OpenOptions): Promise<MessageStore>
+  /** Opens the store whose directory the options, or the `properties` file, name. */
+  static async open(options: OpenOptions): Promise<MessageStore>
+  static async open(first: string | OpenOptions, second: OpenOptions = {}): Promise<MessageStore> {
+    const [directory, options] = typeof first === 'string' ? [first, second] : [undefined, first]
+    let store: MessageStore | undefined
+    const early: { message: string; file: string }[] = []
+    const parts = await openStore(directory, options, {
+      onRoll: (segment) => store?.emit('roll', { file: segment.path, fromOffset: segment.fromOffset }),
+      onWarning: (message, file) => {
+        if (store === undefined) early.push({ message, file })
+        else store.emit('warning', { message, file })
+      },
+    })
+    store = new MessageStore(parts, options)
+    await store.#start(early)
+    return store
+  }
+
+  private constructor(parts: StoreParts, { dispatchers = [] }: OpenOptions) {
+    super()
+    const { options, log, queues, clock, backend } = parts
+    this.#parts = parts
+    this.#isSync = options.flushDiskType === 'SYNC_FLUSH'
+    this.#reader = new LogReader(log)
+    this.#encoder = new MessageEncoder(
+      { ...options, delayLevels: parts.delayLevels, recordSizeMax: log.recordSizeMax }, queues.topics, backend.crc32.bind(backend),
+    )
+    const visibleOffset = (): number => this.visibleOffset
+    this.#getter = new MessageGetter(
+      { log, queues, reader: this.#reader, visibleOffset },
+      { ...options, correctsOffset: options.brokerRole !== 'SLAVE' || options.offsetCheckInSlave },
+    )
+    this.#dispatchers = new Dispatchers(dispatchers, this.#reader)
+    this.#group = new GroupCommit({ get maxOffset() { return log.maxOffset }, flush: (from, to) => this.#flushLog(from, to) }, clock, {
+      onFlushed: (from, to, milliseconds) => this.#onFlushed(from, to, milliseconds),
+      onFailed: (error) => this.#fail(error),
+    })
+    this.#group.flushedOffset = log.maxOffset
+    this.#arrivals = new Arrivals(visibleOffset, ({ topic, queueId }) => {
+      if (this.hasListeners('arrival')) this.emit('arrival', { topic, queueId, maxOffset: this.maxOffset(topic, queueId) })
+    })
+    this.#schedule = new FlushSchedule(clock, options, {
+      unflushedBytes: () => log.maxOffset - this.#group.flushedOffset,
+      flushLog: () => this.#group.start(),
+      writeDerived: () => this.#writeDerived(),
+      syncDerived: () => this.#syncDerived(),
+    })
+  }
+
+  // Writing
+
+  /**
+   * Stores a message and returns at once. It is in the log, in its queue and in the index; it survives the end of the
+   * process, and a power cut once it has been flushed.
+   *
+   * @throws ERR_DISK_FULL, ERR_STORE_CLOSED, ERR_READ_ONLY, ERR_FLUSH_FAILED, ERR_FILE_REPLACED, ERR_INVALID_ARGUMENT
+   */
+  append(message: Message): PutResult {
+    this.#assertWritable()
+    assertMessage(message)
+    const now = this.#parts.clock.now()
+    return this.#write(this.#encoder.prepare(message, now), now)
+  }
+
+  /** {@link append} for messages that are stored next to each other, or not at all. */
+  appendBatch(batch: MessageBatch): PutResult {
+    this.#assertWritable()
+    assertMessage(batch)
+    const now = this.#parts.clock.now()
+    return this.#write(this.#encoder.prepareBatch(batch, now), now)
+  }
+
+  /**
+   * Stores a message and waits as `flushDiskType` and `brokerRole` say; with the property WAIT=false it does not wait.
+   * A result with status PUT_OK is the acknowledgement.
+   *
+   * @throws what {@link append} throws
+   */
+  async put(message: Message): Promise<PutResult> {
+    return this.#acknowledge(this.append(message), message.properties?.[PropertyName.WAIT] !== 'false')
+  }
+
+  /** {@link put} for messages that are stored next to each other, or not at all. */
+  async putBatch(batch: MessageBatch): Promise<PutResult> {
+    return this.#acknowledge(this.appendBatch(batch), batch.properties?.[PropertyName.WAIT] !== 'false')
+  }
+
+  #write(refusal: Refusal | undefined, now: number): PutResult {
+    if (refusal !== undefined) return PutResult.refused(refusal)
+    const { log, queues, dispatch } = this.#parts
+    const { records, count, totalSize, topic, queueId } = this.#encoder
+    this.#makeRoom(totalSize)
+    const queue = queues.findOrCreate(topic, queueId)
+    try {
+      for (let index = 0; index < count; index++) {
+        const record = records[index]!
+        record.physicalOffset = log.maxOffset
+        record.queueOffset = isQueued(record.sysFlag) ? queue.maxOffset : 0
+        record.storeTimestamp = now
+        log.append(record, record.size)
+        const tagsCode = dispatch.written(record, topic, queue)
+        if (!this.#dispatchers.isEmpty) this.#dispatchers.written(record, topic, tagsCode)
+      }
+    } catch (error) {
+      // The record is in the log and something behind it failed: only a recovery can say what has what.
+      throw this.#fail(error as Error)
+    }
+    this.#arrivals.note(queue)
+    if (this.#isSync) this.#group.start()
+    return PutResult.stored(records, count, totalSize)
+  }
+
+  async #acknowledge(result: PutResult, waits: boolean): Promise<PutResult> {
+    const { options } = this.#parts
+    if (!result.isStored() || !waits) return result
+    if (this.#isSync) {
+      const timeout = options.syncFlushTimeout
+      const flushed = await this.#group.waitFor(result.offset + result.bytes, timeout)
+      if (!flushed) return result.with('FLUSH_DISK_TIMEOUT', `not on the disk after ${timeout} ms: it may be there later`)
+    }
+    if (options.brokerRole === 'SYNC_MASTER' && options.compatibility === '4.9') {
+      return result.with('SLAVE_NOT_AVAILABLE', 'no slave is connected')
+    }
+    return result
+  }
+
+  // Reading
+
+  /** Reads messages of a queue by the engine's rules; never waits. @throws ERR_STORE_CLOSED, ERR_INVALID_ARGUMENT */
+  get(request: GetRequest): GetResult {
+    this.#assertOpen()
+    return this.#getter.get(request)
+  }
+
+  /** The messages of a queue from an offset on, and, unless `follow` is false, those still to come. Ends when the store closes. */
+  read(request: ReadRequest): AsyncGenerator<StoredMessage, void, void> {
+    this.#assertOpen()
+    return iterate({
+      get: (next) => this.get(next),
+      arrival: (topic, queueId, signal) => this.#arrivals.wait(topic, queueId, signal),
+      isClosed: () => this.#closing !== undefined,
+    }, request)
+  }
+
+  /**
+   * The message with this id, or at this commit log offset; undefined when the log no longer, or not yet, holds it.
+   * @throws ERR_CORRUPT where no message begins there, ERR_INVALID_ARGUMENT for what is not an id
+   */
+  lookup(msgIdOrOffset: string | number): StoredMessage | undefined {
+    this.#assertOpen()
+    const offset = typeof msgIdOrOffset === 'number' ? msgIdOrOffset : decodeMessageId(msgIdOrOffset)
+    return offset < this.visibleOffset ? this.#reader.messageAt(offset) : undefined
+  }
+
+  /** Finds messages by key: the newest `max` of them, by ascending commit log offset. */
+  query(request: QueryRequest): QueryResult {
+    this.#assertOpen()
+    const { options, index } = this.#parts
+    return queryByKey({ ...options, index, reader: this.#reader, visibleOffset: () => this.visibleOffset }, request)
+  }
+
+  /** The queue offset for a store time, see {@link OffsetByTimeRequest}; 0 for an unknown queue. */
+  offsetByTime(request: OffsetByTimeRequest): number {
+    this.#assertOpen()
+    const { log, queues, options } = this.#parts
+    const queue = queues.find(request.topic, request.queueId)
+    if (queue === undefined) return 0
+    const search = {
+      queue, log, reader: this.#reader, timestamp: request.timestamp,
+      minOffset: queue.minOffset(log.minOffset),
+      maxOffset: visibleMaxOffset(queue, this.visibleOffset),
+    }
+    return options.compatibility === '4.9' ? nearestOffsetByTime(search) : offsetByTime(search, request.boundary ?? 'lower')
+  }
+
+  /** Every queue, topics and then queue ids in the order of their UTF-16 texts. */
+  queues(): QueueInfo[] {
+    this.#assertOpen()
+    const infos = [...this.#parts.queues].map(({ topic, queueId }) => ({
+      topic, queueId, minOffset: this.minOffset(topic, queueId), maxOffset: this.maxOffset(topic, queueId),
+    }))
+    const compare = (left: string, right: string): number => (left < right ? -1 : left > right ? 1 : 0)
+    return infos.sort((left, right) => compare(left.topic, right.topic) || compare(String(left.queueId), String(right.queueId)))
+  }
+
+  /** The first offset of a queue, 0 for an unknown one. */
+  minOffset(topic: string, queueId: number): number {
+    this.#assertOpen()
+    return this.#parts.queues.find(topic, queueId)?.minOffset(this.minPhyOffset) ?? 0
+  }
+
+  /** One past the last visible offset of a queue, 0 for an unknown one. */
+  maxOffset(topic: string, queueId: number): number {
+    this.#assertOpen()
+    const queue = this.#parts.queues.find(topic, queueId)
+    return queue === undefined ? 0 : visibleMaxOffset(queue, this.visibleOffset)
+  }
+
+  /** Store time of a message in milliseconds, -1 when there is none at this place. */
+  storeTimestamp(topic: string, queueId: number, offset: number): number {
+    this.#assertOpen()
+    const queue = this.#parts.queues.find(topic, queueId)
+    const isThere = queue !== undefined && offset >= this.minOffset(topic, queueId) && offset < this.maxOffset(topic, queueId)
+    return isThere ? this.#reader.storeTimestamp(queue.offsetAt(offset)) : -1
+  }
+
+  /** Store time of the first message of a queue, or of the log; -1 when there is none. */
+  earliestMessageTime(topic?: string, queueId = 0): number {
+    if (topic !== undefined) return this.storeTimestamp(topic, queueId, this.minOffset(topic, queueId))
+    this.#assertOpen()
+    return this.minPhyOffset < this.maxPhyOffset ? this.#reader.storeTimestamp(this.minPhyOffset) : -1
+  }
+
+  // Watermarks: offsets in the commit log, in bytes
+
+  /** The first byte that is kept. */
+  get minPhyOffset(): number {
+    return this.#parts.log.minOffset
+  }
+
+  /** Behind the last message. */
+  get maxPhyOffset(): number {
+    return this.#parts.log.maxOffset
+  }
+
+  /** Everything below is on disk. */
+  get flushedOffset(): number {
+    return this.#group.flushedOffset
+  }
+
+  /** Everything below is as durable as `flushDiskType` promises. */
+  get confirmOffset(): number {
+    return this.#isSync ? this.flushedOffset : this.maxPhyOffset
+  }
+
+  /** Readers see messages below this offset, by the option `visibility`. */
+  get visibleOffset(): number {
+    const { visibility, compatibility, readOnly } = this.#parts.options
+    if (readOnly || visibility === 'written') return this.maxPhyOffset
+    if (visibility === 'flushed') return this.flushedOffset
+    return compatibility === '5.3' || visibility === 'confirmed' ? this.confirmOffset : this.maxPhyOffset
+  }
+
+  // About the store
+
+  get directory(): string {
+    return this.#parts.directory
+  }
+
+  /** Every option with the value that holds; sizes are those of the files. */
+  get options(): Readonly<ResolvedOptions> {
+    return this.#parts.options
+  }
+
+  /** What the properties file says and the store does not use, with the reason. */
+  get unusedProperties(): readonly UnusedProperty[] {
+    return this.#parts.unusedProperties
+  }
+
+  /** `native` or `mmap-io`. */
+  get backend(): string {
+    return this.#parts.backend.name
+  }
+
+  /** What the open found and did. */
+  get recovery(): RecoveryReport {
+    return this.#parts.recovery
+  }
+
+  /** Why the store no longer acknowledges, undefined while it does. */
+  get failure(): StoreError | undefined {
+    return this.#failure
+  }
+
+  // Flushing and closing
+
+  /** Resolves once everything written before the call is on disk. @throws ERR_FLUSH_FAILED, ERR_FILE_REPLACED */
+  async flush(): Promise<void> {
+    this.#assertOpen()
+    if (this.#parts.options.readOnly) return
+    await this.#group.flush()
+    await this.#syncDerived()
+    if (this.#failure !== undefined) throw this.#failure
+  }
+
+  /**
+   * Flushes, removes the mark of an unclean stop and gives the directory back. Iterations end, later calls throw
+   * ERR_STORE_CLOSED. Idempotent. @throws ERR_FLUSH_FAILED when not all could be flushed; the store is closed all the same
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  async #close(): Promise<void> {
+    const { log, queues, index, checkpoint, lock, abortMarker, backend, options, directory } = this.#parts
+    this.#schedule.stop()
+    this.#arrivals.close()
+    try {
+      if (options.readOnly || this.#failure !== undefined) return
+      await this.#group.flush()
+      await this.#syncDerived()
+      if (this.#failure !== undefined) throw this.#failure
+      await log.discardPrepared()
+      abortMarker.remove()
+      await backend.files.syncDirectory(directory)
+    } finally {
+      await this.#group.settle()
+      await this.#syncing
+      await log.close()
+      index?.close()
+      queues.close()
+      checkpoint.close()
+      lock?.release()
+      this.emit('closed', {})
+    }
+  }
+
+  async #start(warnings: readonly { message: string; file: string }[]): Promise<void> {
+    const { log, queues, backend, pause, options } = this.#parts
+    try {
+      const crc32 = backend.crc32.bind(backend)
+      await replayRecords({ log, queues, reader: this.#reader, dispatchers: this.#dispatchers, crc32, pause })
+    } catch (error) {
+      this.#fail(error as Error)
+      await this.close()
+      throw error
+    }
+    if (!options.readOnly) this.#schedule.start()
+    // Listeners are there from the next turn on.
+    setImmediate(() => {
+      for (const warning of warnings) this.emit('warning', warning)
+      for (const damage of this.recovery.damage) this.emit('damage', damage)
+      this.emit('recovered', this.recovery)
+    })
+  }
+
+  async #flushLog(from: number, to: number): Promise<void> {
+    const { log, checkpoint, abortMarker } = this.#parts
+    const timestamp = log.lastStoreTimestamp
+    await log.flush(from, to)
+    abortMarker.assertOurs()
+    checkpoint.fields.physicMsgTimestamp = timestamp
+    checkpoint.fields.confirmPhyOffset = to
+  }
+
+  #onFlushed(from: number, to: number, milliseconds: number): void {
+    this.#arrivals.schedule()
+    if (this.hasListeners('flush')) this.emit('flush', { from, to, milliseconds })
+  }
+
+  /** Room for the next records, before anything of them is written. */
+  #makeRoom(size: number): void {
+    try {
+      this.#parts.log.makeRoom(size)
+      this.#parts.index?.makeRoom()
+    } catch (error) {
+      if ((error as StoreError).code !== 'ERR_DISK_FULL') throw this.#fail(error as Error)
+      this.emit('diskFull', { error: error as StoreError })
+      throw error
+    }
+  }
+
+  /** Hands queues and index to the file system; what it does not take stays in memory, and puts are refused until it does. */
+  #writeDerived(): void {
+    const { queues, index, checkpoint, options } = this.#parts
+    try {
+      queues.write()
+      index?.write()
+      this.#backlog = undefined
+    } catch (error) {
+      if ((error as StoreError).code !== 'ERR_DISK_FULL') {
+        this.#fail(error as Error)
+        return
+      }
+      if (this.#backlog === undefined) this.emit('diskFull', { error: error as StoreError })
+      this.#backlog = error as StoreError
+      return
+    }
+    if (options.compatibility === '5.3' && this.#failure === undefined) this.#run(checkpoint.write())
+  }
+
+  /** Makes queues and index durable, then the checkpoint that says so. */
+  async #syncDerived(): Promise<void> {
+    const { log, queues, index, checkpoint } = this.#parts
+    const timestamp = log.lastStoreTimestamp
+    this.#writeDerived()
+    if (this.#backlog !== undefined) return
+    await this.#run((async () => {
+      await queues.sync()
+      const completed = (await index?.sync()) ?? 0
+      checkpoint.fields.logicsMsgTimestamp = Math.max(timestamp, checkpoint.fields.logicsMsgTimestamp)
+      if (completed > 0) checkpoint.fields.indexMsgTimestamp = completed
+      await checkpoint.write()
+    })())
+  }
+
+  #syncing: Promise<void> = Promise.resolve()
+
+  /** Work off the main thread whose failure stops the store; close waits for it. */
+  #run(work: Promise<void>): Promise<void> {
+    const settled = work.catch((error: Error) => {
+      this.#fail(error)
+    })
+    const before = this.#syncing
+    this.#syncing = Promise.all([before, settled]).then(() => undefined)
+    return settled
+  }
+
+  /** The first failure ends acknowledgements; reading goes on. */
+  #fail(cause: Error): StoreError {
+    if (this.#failure !== undefined) return this.#failure
+    const error = cause instanceof StoreError && cause.code !== 'ERR_IO' ? cause : new StoreError(
+      'ERR_FLUSH_FAILED',
+      `the store stopped: ${cause.message}. Look after the disk, close the store and open it again`,
+      { reason: cause.message },
+      cause,
+    )
+    this.#failure = error
+    this.#group.fail(error)
+    this.emit('failed', { error })
+    return error
+  }
+
+  #assertOpen(): void {
+    if (this.#closing !== undefined) throw new StoreError('ERR_STORE_CLOSED', `the store in ${this.directory} is closed`)
+  }
+
+  #assertWritable(): void {
+    this.#assertOpen()
+    const { options } = this.#parts
+    if (options.readOnly) throw new StoreError('ERR_READ_ONLY', 'the store was opened with readOnly')
+    if (this.#failure !== undefined) throw stopped(this.#failure.code, this.#failure)
+    if (this.#backlog !== undefined) {
+      this.#writeDerived()
+      if (this.#backlog !== undefined) throw this.#backlog
+    }
+  }
+}
+
+function stopped(code: ErrorCode, cause: StoreError): StoreError {
+  return new StoreError(code, `the store has stopped: ${cause.message}`, cause.details, cause)
+}

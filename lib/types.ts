@@ -1,0 +1,221 @@
+import type { StoreOptions } from './options/options'
+import type { Clock } from './storage/ports'
+import type { StoredMessage } from './format/stored-message'
+import type { StoreError } from './errors'
+
+/** Names and values of a message's properties, in the order in which they are stored. */
+export type Properties = Readonly<Record<string, string>>
+
+/** A message to store. Only `topic` and `body` are required. */
+export interface Message {
+  topic: string
+  /** 0 or more; default 0. */
+  queueId?: number
+  /** Stored as it is: a compressed body says so in `sysFlag`. */
+  body: Uint8Array
+  properties?: Properties
+  /** The producer's own flag, 32 bits; default 0. */
+  flag?: number
+  /** Compression and transaction bits, see docs/format.md; default 0. The address-family bits are set from the hosts. */
+  sysFlag?: number
+  /** Milliseconds; default now. */
+  bornTimestamp?: number
+  /** `ip:port`, IPv4 or IPv6; default 127.0.0.1:0. */
+  bornHost?: string
+  /** `ip:port`, IPv4 or IPv6; default 127.0.0.1:0. */
+  storeHost?: string
+  /** Default 0. */
+  reconsumeTimes?: number
+  /** Commit log offset of the half message; default 0. */
+  preparedTransactionOffset?: number
+}
+
+/** Messages of one topic and queue, stored next to each other or not at all. */
+export interface MessageBatch extends Omit<Message, 'body' | 'preparedTransactionOffset'> {
+  /** `properties` of the batch are appended to those of each message. */
+  messages: readonly { body: Uint8Array; properties?: Properties; flag?: number }[]
+}
+
+/** RocketMQ's PutMessageStatus, under the names of the chosen compatibility. */
+export type PutStatus =
+  | 'PUT_OK'
+  | 'FLUSH_DISK_TIMEOUT'
+  | 'FLUSH_SLAVE_TIMEOUT'
+  | 'SLAVE_NOT_AVAILABLE'
+  | 'SERVICE_NOT_AVAILABLE'
+  | 'MESSAGE_ILLEGAL'
+  | 'PROPERTIES_SIZE_EXCEEDED'
+
+/** RocketMQ's GetMessageStatus. */
+export type GetStatus =
+  | 'FOUND'
+  | 'NO_MATCHED_MESSAGE'
+  | 'MESSAGE_WAS_REMOVING'
+  | 'OFFSET_FOUND_NULL'
+  | 'OFFSET_OVERFLOW_BADLY'
+  | 'OFFSET_OVERFLOW_ONE'
+  | 'OFFSET_TOO_SMALL'
+  | 'NO_MATCHED_LOGIC_QUEUE'
+  | 'NO_MESSAGE_IN_QUEUE'
+
+/** The caller's filter. Both tests are optional; what is absent passes. */
+export interface MessageFilter {
+  /** Asked first, with what the queue entry holds: the tag's Java hash code, or for a delayed message its time of delivery. */
+  matchesEntry?(tagsCode: number): boolean
+  /** Asked with the whole message. */
+  matchesMessage?(message: StoredMessage): boolean
+}
+
+export interface GetRequest {
+  topic: string
+  queueId: number
+  /** Queue offset of the first message wanted. */
+  offset: number
+  /** Default 32. */
+  maxMessages?: number
+  /** Bytes; default and most: as the engine (128 MiB for 5.3). */
+  maxBytes?: number
+  /** Tags (`a || b`, `*` for all), or the caller's own tests. */
+  filter?: string | MessageFilter
+}
+
+export interface ReadRequest extends GetRequest {
+  /** Ends the iteration with its reason. */
+  signal?: AbortSignal
+  /** Waits for messages to come at the end of the queue; default true. */
+  follow?: boolean
+}
+
+export interface QueryRequest {
+  topic: string
+  /** A value of KEYS, or a unique key. */
+  key: string
+  /** The most messages; default 32. */
+  max?: number
+  /** Earliest store time in milliseconds; default 0. */
+  begin?: number
+  /** Latest store time in milliseconds; default no limit. */
+  end?: number
+}
+
+export interface QueryResult {
+  /** Ascending. */
+  commitLogOffsets: number[]
+  messages: StoredMessage[]
+  /** Store time of the last message indexed. */
+  indexLastUpdateTimestamp: number
+  /** Its commit log offset. */
+  indexLastUpdateOffset: number
+}
+
+export interface OffsetByTimeRequest {
+  topic: string
+  queueId: number
+  /** Milliseconds. */
+  timestamp: number
+  /**
+   * `lower` (default): the first message stored at `timestamp` or later. `upper`: the last one stored at it or
+   * earlier. Ignored under compatibility 4.9, which answers with the nearest message.
+   */
+  boundary?: 'lower' | 'upper'
+}
+
+/** A queue and what of it can be read. */
+export interface QueueInfo {
+  topic: string
+  queueId: number
+  minOffset: number
+  /** One past the last visible message. */
+  maxOffset: number
+}
+
+/** What a dispatcher learns of a record. Valid during the call only. */
+export interface DispatchRecord {
+  readonly topic: string
+  readonly queueId: number
+  readonly queueOffset: number
+  readonly commitLogOffset: number
+  readonly storeSize: number
+  readonly tagsCode: number
+  readonly storeTimestamp: number
+  readonly sysFlag: number
+  /** The whole message, copied when asked for. */
+  readonly message: StoredMessage
+}
+
+/** Called once for each record, in the order of the commit log. */
+export interface Dispatcher {
+  /** For errors and events. */
+  name: string
+  /** Replays the records from this commit log offset on when the store opens; default: only new ones. */
+  from?: number
+  /** Must not throw: a throw fail-stops the store, since a gap could not be told from a crash. */
+  dispatch(record: DispatchRecord): void
+}
+
+export interface RecoveryProgress {
+  phase: 'layout' | 'queues' | 'index' | 'log' | 'dispatch'
+  done: number
+  total: number
+  unit: 'files' | 'queues' | 'entries' | 'bytes'
+}
+
+/** A range of the commit log that cannot be read. */
+export interface Damage {
+  file: string
+  /** Commit log offset of the first bad byte. */
+  offset: number
+  unreadableBytes: number
+  reason: string
+  /** Commit log offset of the next good record, or -1. */
+  resumeOffset: number
+}
+
+/** What an open found and did, see docs/recovery.md. */
+export interface RecoveryReport {
+  /** The row of the recovery table. */
+  label: string
+  story: string
+  /** Commit log offset at which scanning began. */
+  scannedFrom: number
+  /** Commit log offset from which queues were filled again. */
+  dispatchedFrom: number
+  /** End of the log after recovery. */
+  logEnd: number
+  /** Bytes behind the end that were not zero and have been (or, read-only, would be) zeroed. */
+  zeroedBytes: number
+  /** Files that were set aside or ignored, with the reason. */
+  files: { file: string; action: 'ignored' | 'removed' | 'completed'; reason: string }[]
+  damage: Damage[]
+  milliseconds: number
+}
+
+export interface OpenOptions extends StoreOptions {
+  /** Path of a RocketMQ broker `.properties` file. */
+  properties?: string
+  clock?: Clock
+  dispatchers?: readonly Dispatcher[]
+  recovery?: {
+    /** Ends the open with its reason; the directory is left as a crash would leave it. */
+    signal?: AbortSignal
+    onProgress?(progress: RecoveryProgress): void
+  }
+}
+
+/** The events of a store; each listener gets the one argument. */
+export interface StoreEvents {
+  /** Messages became visible; one event per queue and turn of the event loop. */
+  arrival: { topic: string; queueId: number; maxOffset: number }
+  /** A commit log segment was begun. */
+  roll: { file: string; fromOffset: number }
+  flush: { from: number; to: number; milliseconds: number }
+  /** The store stopped acknowledging for good; reads go on. */
+  failed: { error: StoreError }
+  /** There was no room; puts are refused until there is. */
+  diskFull: { error: StoreError }
+  /** Something that works but should be looked at. */
+  warning: { message: string; file?: string }
+  damage: Damage
+  recovered: RecoveryReport
+  closed: Record<string, never>
+}

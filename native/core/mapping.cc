@@ -1,0 +1,53 @@
+#include "mapping.h"
+
+#include <cerrno>
+#include <sys/mman.h>
+#include <unistd.h>
+
+namespace mqstore {
+
+namespace {
+
+#if defined(__linux__)
+// Linux 5.14; absent from the headers of older distributions, whose kernels answer EINVAL.
+constexpr int populate_write = 23;
+#endif
+
+std::size_t page_start(std::size_t offset) {
+  static const std::size_t page_size = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+  return offset & ~(page_size - 1);
+}
+
+}  // namespace
+
+int Mapping::create(int descriptor, std::size_t length, bool writable, std::shared_ptr<Mapping>* result) {
+  const int protection = writable ? PROT_READ | PROT_WRITE : PROT_READ;
+  void* address = mmap(nullptr, length, protection, MAP_SHARED, descriptor, 0);
+  if (address == MAP_FAILED) return errno;
+  result->reset(new Mapping(static_cast<std::uint8_t*>(address), length));
+  return 0;
+}
+
+Mapping::~Mapping() { munmap(address_, length_); }
+
+int Mapping::flush(std::size_t from, std::size_t to) const {
+  if (from >= to) return 0;
+  const std::size_t start = page_start(from);
+  // Never repeated after an error: the kernel reports a failed write-back once, and a second call would
+  // return success for pages that never reached the disk.
+  return msync(address_ + start, to - start, MS_SYNC) == 0 ? 0 : errno;
+}
+
+void Mapping::populate(std::size_t from, std::size_t to) const {
+#if defined(__linux__)
+  if (from >= to) return;
+  const std::size_t start = page_start(from);
+  while (madvise(address_ + start, to - start, populate_write) != 0 && errno == EINTR) {
+  }
+#else
+  static_cast<void>(from);
+  static_cast<void>(to);
+#endif
+}
+
+}  // namespace mqstore

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+namespace mqstore {
+
+// A file in memory from its first byte on, shared with whoever else maps it. The pages go with the object.
+class Mapping {
+ public:
+  // Returns an errno value; `result` is set where that is 0.
+  static int create(int descriptor, std::size_t length, bool writable, std::shared_ptr<Mapping>* result);
+
+  Mapping(const Mapping&) = delete;
+  Mapping& operator=(const Mapping&) = delete;
+  ~Mapping();
+
+  std::uint8_t* address() const { return address_; }
+  std::size_t length() const { return length_; }
+
+  // Writes the pages that hold [from, to) to the disk and waits for it. Returns an errno value.
+  int flush(std::size_t from, std::size_t to) const;
+
+  // Makes the pages that hold [from, to) present and writable. Only a head start for the writer, who meets
+  // any failure again when it stores: hence no result.
+  void populate(std::size_t from, std::size_t to) const;
+
+ private:
+  Mapping(std::uint8_t* address, std::size_t length) : address_(address), length_(length) {}
+
+  std::uint8_t* const address_;
+  const std::size_t length_;
+};
+
+}  // namespace mqstore

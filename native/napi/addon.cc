@@ -1,0 +1,146 @@
+// What JavaScript sees of native/core. No state of its own, so that it loads in any number of workers.
+
+#include <node_api.h>
+
+#include "../core/crc32.h"
+#include "../core/drop_cache.h"
+#include "../core/file_lock.h"
+#include "../core/next_data.h"
+#include "../core/reserve.h"
+#include "../core/sync_file_system.h"
+#include "background.h"
+#include "mapped_buffer.h"
+#include "values.h"
+
+namespace mqstore {
+
+namespace {
+
+// (uint8Array, from, to) -> number
+napi_value crc32_of_range(napi_env env, napi_callback_info info) {
+  const Arguments<3> arguments(env, info);
+  std::int64_t from;
+  std::int64_t to;
+  if (!arguments.read(1, &from) || !arguments.read(2, &to)) return nullptr;
+  void* bytes = nullptr;
+  std::size_t length = 0;
+  napi_typedarray_type type;
+  if (napi_get_typedarray_info(env, arguments[0], &type, &length, &bytes, nullptr, nullptr) != napi_ok ||
+      type != napi_uint8_array) {
+    napi_throw_type_error(env, nullptr, "expected a Uint8Array");
+    return nullptr;
+  }
+  if (from < 0 || to < from || static_cast<std::uint64_t>(to) > length) {
+    napi_throw_range_error(env, nullptr, "the range is outside of the array");
+    return nullptr;
+  }
+  const std::uint32_t remainder =
+      crc32(static_cast<const std::uint8_t*>(bytes) + from, static_cast<std::size_t>(to - from));
+  napi_value result = nullptr;
+  napi_create_uint32(env, remainder, &result);
+  return result;
+}
+
+#if defined(__linux__)
+
+// (descriptor, length)
+napi_value reserve_blocks(napi_env env, napi_callback_info info) {
+  const Arguments<2> arguments(env, info);
+  std::int32_t descriptor;
+  std::int64_t length;
+  if (!arguments.read(0, &descriptor) || !arguments.read(1, &length)) return nullptr;
+  const int error = reserve(descriptor, length);
+  if (error != 0) throw_system_error(env, error, "fallocate");
+  return nullptr;
+}
+
+// (descriptor, length) -> Promise
+napi_value reserve_blocks_in_background(napi_env env, napi_callback_info info) {
+  const Arguments<2> arguments(env, info);
+  std::int32_t descriptor;
+  std::int64_t length;
+  if (!arguments.read(0, &descriptor) || !arguments.read(1, &length)) return nullptr;
+  return run_with_promise(env, "fallocate", [descriptor, length] { return reserve(descriptor, length); });
+}
+
+// (descriptor) -> Promise
+napi_value sync_file_system_in_background(napi_env env, napi_callback_info info) {
+  const Arguments<1> arguments(env, info);
+  std::int32_t descriptor;
+  if (!arguments.read(0, &descriptor)) return nullptr;
+  return run_with_promise(env, "syncfs", [descriptor] { return sync_file_system(descriptor); });
+}
+
+// (descriptor) -> 0 when taken, else the process that holds it, or -1
+napi_value try_lock_file(napi_env env, napi_callback_info info) {
+  const Arguments<1> arguments(env, info);
+  std::int32_t descriptor;
+  if (!arguments.read(0, &descriptor)) return nullptr;
+  pid_t holder;
+  const int error = try_lock(descriptor, &holder);
+  if (error != 0) {
+    throw_system_error(env, error, "fcntl");
+    return nullptr;
+  }
+  return make_number(env, holder);
+}
+
+// (descriptor, from, size) -> number
+napi_value next_data_in_file(napi_env env, napi_callback_info info) {
+  const Arguments<3> arguments(env, info);
+  std::int32_t descriptor;
+  std::int64_t from;
+  std::int64_t size;
+  if (!arguments.read(0, &descriptor) || !arguments.read(1, &from) || !arguments.read(2, &size)) return nullptr;
+  std::int64_t found;
+  const int error = next_data(descriptor, from, size, &found);
+  if (error != 0) {
+    throw_system_error(env, error, "lseek");
+    return nullptr;
+  }
+  return make_number(env, static_cast<double>(found));
+}
+
+// (descriptor)
+napi_value drop_file_cache(napi_env env, napi_callback_info info) {
+  const Arguments<1> arguments(env, info);
+  std::int32_t descriptor;
+  if (!arguments.read(0, &descriptor)) return nullptr;
+  const int error = drop_cache(descriptor);
+  if (error != 0) throw_system_error(env, error, "fadvise");
+  return nullptr;
+}
+
+#endif
+
+napi_property_descriptor function(const char* name, napi_callback callback) {
+  return {name, nullptr, callback, nullptr, nullptr, nullptr, napi_enumerable, nullptr};
+}
+
+}  // namespace
+
+}  // namespace mqstore
+
+NAPI_MODULE_INIT() {
+  using namespace mqstore;
+  const napi_property_descriptor functions[] = {
+      function("map", map_file),
+      function("unmap", unmap_file),
+      function("flush", flush_range),
+      function("crc32", crc32_of_range),
+// A platform without one of these has no such export, and the file system port's portable way stays in place.
+#if defined(__linux__)
+      function("populate", populate_range),
+      function("reserve", reserve_blocks),
+      function("reserveAsync", reserve_blocks_in_background),
+      function("syncFileSystem", sync_file_system_in_background),
+      function("tryLock", try_lock_file),
+      function("nextData", next_data_in_file),
+      function("dropCache", drop_file_cache),
+#endif
+  };
+  if (napi_define_properties(env, exports, sizeof functions / sizeof *functions, functions) != napi_ok) {
+    throw_last_error(env);
+  }
+  return exports;
+}

@@ -1,0 +1,105 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { RecordedMessage, RecordedResult } from '../support/recorded'
+import { LineProcess } from './line-process'
+
+/** A put of many messages that is under way. */
+export interface RunningPut {
+  finished: Promise<unknown>
+  /** The results so far, in order; each was written after its put was acknowledged and before the next one began. */
+  results(): RecordedResult[]
+}
+
+/** A store in a process of its own: the real engine (engine.ts) or ours (peer.ts), which cannot be told apart here. */
+export class Player {
+  readonly #process: LineProcess
+  readonly #settings: Readonly<Record<string, unknown>>
+
+  constructor(process: LineProcess, settings: Readonly<Record<string, unknown>>) {
+    this.#process = process
+    this.#settings = settings
+  }
+
+  get pid(): number {
+    return this.#process.pid
+  }
+
+  async open(directory: string): Promise<void> {
+    await this.#process.request({ command: 'open', directory, settings: this.#settings })
+  }
+
+  beginPut(messages: readonly RecordedMessage[]): RunningPut {
+    const input = newExchangeFile()
+    const output = newExchangeFile()
+    writeFileSync(input, messages.map((message) => `${JSON.stringify(message)}\n`).join(''))
+    return {
+      finished: this.#process.request({ command: 'put', messages: input, results: output }),
+      results: () => (existsSync(output) ? completeLines<RecordedResult>(output) : []),
+    }
+  }
+
+  async put(messages: readonly RecordedMessage[]): Promise<RecordedResult[]> {
+    const put = this.beginPut(messages)
+    await put.finished
+    return put.results()
+  }
+
+  /** Everything that can be read, in the form of `mqstore dump`. */
+  async dump(): Promise<object[]> {
+    const output = newExchangeFile()
+    await this.#process.request({ command: 'dump', output })
+    return completeLines(output)
+  }
+
+  /** The queue offset for each of some store times. */
+  async offsetsByTime(topic: string, queueId: number, timestamps: readonly number[]): Promise<number[]> {
+    const { offsets } = await this.#process.request({
+      command: 'offsets-by-time',
+      topic,
+      queueId,
+      timestamps,
+    })
+    return offsets as number[]
+  }
+
+  async close(): Promise<void> {
+    await this.#process.request({ command: 'close' })
+  }
+
+  /** A body as the compressor of the real engine writes it. */
+  async compress(type: string, body: Buffer): Promise<Buffer> {
+    const { bodyBase64 } = await this.#process.request({
+      command: 'compress',
+      type,
+      bodyBase64: body.toString('base64'),
+    })
+    return Buffer.from(bodyBase64 as string, 'base64')
+  }
+
+  /** Ends the process as a crash does. */
+  kill(): Promise<void> {
+    return this.#process.kill()
+  }
+}
+
+/** Messages, results and dumps go through files, since a killed process must not take its results along. */
+let exchange: string | undefined
+let exchangeFiles = 0
+
+function newExchangeFile(): string {
+  if (exchange === undefined) {
+    const directory = mkdtempSync(join(tmpdir(), 'mqstore-interop-'))
+    process.once('exit', () => rmSync(directory, { recursive: true }))
+    exchange = directory
+  }
+  return join(exchange, `${exchangeFiles++}.ndjson`)
+}
+
+/** The lines of a file; its last one may be half written. */
+function completeLines<Line>(file: string): Line[] {
+  return readFileSync(file, 'utf8')
+    .split('\n')
+    .slice(0, -1)
+    .map((line) => JSON.parse(line) as Line)
+}
