@@ -31,7 +31,7 @@ export interface Message {
 }
 
 /** Messages of one topic and queue, stored next to each other or not at all. */
-export interface MessageBatch extends Omit<Message, 'body' | 'preparedTransactionOffset'> {
+export interface MessageBatch extends Omit<Message, 'body' | 'flag' | 'preparedTransactionOffset'> {
   /** `properties` of the batch are appended to those of each message. */
   messages: readonly { body: Uint8Array; properties?: Properties; flag?: number }[]
 }

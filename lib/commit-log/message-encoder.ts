@@ -99,7 +99,7 @@ export class MessageEncoder {
       if (bodyBytes > this.#options.maxMessageSize) {
         return illegal(`the bodies of the batch have more than maxMessageSize ${this.#options.maxMessageSize} bytes`)
       }
-      const message = { ...batch, body, flag: flag ?? batch.flag ?? 0, preparedTransactionOffset: 0 }
+      const message = { ...batch, body, flag: flag ?? 0, preparedTransactionOffset: 0 }
       const refusal = this.#prepareAt(message, batch.topic, batch.queueId ?? 0, merged, now)
       if (refusal !== undefined) return refusal
     }

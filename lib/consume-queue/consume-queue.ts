@@ -6,8 +6,12 @@ import type { QueueFiles } from './queue-files'
 /** Entries that a queue first makes room for, and the most that it keeps in memory once they are in its file. */
 const TAIL_ENTRIES_MIN = 16
 const TAIL_ENTRIES_MAX = 1024
-/** Entries read at once to look for one. */
-const PROBE = 1
+/** Entries read at once to find the end of a short queue: a page of them. */
+const CHUNK_ENTRIES = 204
+
+/** For what is looked at and forgotten, of any queue. */
+const chunk = Buffer.alloc(CHUNK_ENTRIES * QUEUE_ENTRY_LENGTH)
+const chunkView = new DataView(chunk.buffer, chunk.byteOffset, chunk.length)
 
 /** How a queue tells the store about itself. */
 export interface QueueOwner {
@@ -38,8 +42,6 @@ export class ConsumeQueue {
   /** The first entry that is not pre-fill and not below the log; grows. */
   #minOffset: number
   #logEnd = 0
-  #probe = Buffer.alloc(PROBE * QUEUE_ENTRY_LENGTH)
-  #probeView = new DataView(this.#probe.buffer, this.#probe.byteOffset)
 
   constructor(topic: string, queueId: number, files: QueueFiles, owner: QueueOwner) {
     this.topic = topic
@@ -152,7 +154,7 @@ export class ConsumeQueue {
     return wanted
   }
 
-  #located = this.#probeView
+  #located: DataView = chunkView
 
   /** Brings entry `index` into `#located` and returns its position there. */
   #locate(index: number): number {
@@ -160,8 +162,8 @@ export class ConsumeQueue {
       this.#located = this.#tailView
       return (index - this.#tailFrom) * QUEUE_ENTRY_LENGTH
     }
-    this.#located = this.#probeView
-    if (this.files.read(index, PROBE, this.#probe, 0) < PROBE) this.#probe.fill(0)
+    this.#located = chunkView
+    if (this.files.read(index, 1, chunk, 0) < 1) chunk.fill(0, 0, QUEUE_ENTRY_LENGTH)
     return 0
   }
 
@@ -190,14 +192,18 @@ export class ConsumeQueue {
     const { starts, entriesPerFile } = this.files
     for (let file = starts.length - 1; file >= 0; file--) {
       const start = starts[file]!
-      if (!this.#isWritten(start)) continue
-      return this.#search(start + 1, start + entriesPerFile, (index) => !this.#isWritten(index))
+      const read = this.files.read(start, CHUNK_ENTRIES, chunk, 0)
+      let written = 0
+      while (written < read && isWrittenEntry(chunkView, written * QUEUE_ENTRY_LENGTH)) written++
+      if (written === 0) continue
+      if (written < CHUNK_ENTRIES) return start + written
+      return this.#search(start + written, start + entriesPerFile, (index) => !this.#isWritten(index))
     }
     return starts[0] ?? 0
   }
 
   #isWritten(index: number): boolean {
-    return this.files.read(index, PROBE, this.#probe, 0) === PROBE && isWrittenEntry(this.#probeView, 0)
+    return this.files.read(index, 1, chunk, 0) === 1 && isWrittenEntry(chunkView, 0)
   }
 
   #readLogEnd(): void {

@@ -1,10 +1,13 @@
 import type { FileSystem } from './ports'
 
-const CHUNK = 1 << 20
+const CHUNK = 64 << 10
 const zeros = Buffer.alloc(CHUNK)
+/** Read page by page: a longer read would fill the page cache with what is a hole. */
+const PAGE = 4096
+const page = Buffer.alloc(PAGE)
 
 /**
- * Where in [from, size) of a file something other than zero stands, chunk by chunk. Holes are passed over
+ * Where in [from, size) of a file something other than zero stands, page by page. Holes are passed over
  * without being read where the backend can tell.
  */
 export function* nonZeroRanges(
@@ -13,15 +16,14 @@ export function* nonZeroRanges(
   from: number,
   size: number,
 ): Generator<{ from: number; to: number }> {
-  const chunk = Buffer.allocUnsafe(Math.min(CHUNK, Math.max(0, size - from)))
   for (let at = files.nextData(descriptor, from, size); at < size; at = files.nextData(descriptor, at, size)) {
-    const length = files.read(descriptor, chunk, 0, Math.min(chunk.length, size - at), at)
+    const length = files.read(descriptor, page, 0, Math.min(PAGE - (at % PAGE), size - at), at)
     if (length === 0) return
-    if (zeros.compare(chunk, 0, length, 0, length) !== 0) {
+    if (zeros.compare(page, 0, length, 0, length) !== 0) {
       let first = 0
-      while (chunk[first] === 0) first++
+      while (page[first] === 0) first++
       let end = length
-      while (chunk[end - 1] === 0) end--
+      while (page[end - 1] === 0) end--
       yield { from: at + first, to: at + end }
     }
     at += length
