@@ -98,13 +98,14 @@ export async function openStore(
     })
     closing.push(() => queues.close())
     const pause = (progress: RecoveryProgress): Promise<void> => report(recovery, progress)
-    const queuesDamagedFrom = await queues.load((done, total) => pause({ phase: 'queues', done, total, unit: 'queues' }))
+    const queuesAreDamaged = await queues.load((done, total) => pause({ phase: 'queues', done, total, unit: 'queues' }))
     const index = openIndex(options, { backend, clock, directory: indexDirectory, warn: events.onWarning })
     if (index !== undefined) closing.push(() => index.close())
     const delayLevels = parseDelayLevels(options.messageDelayLevel)
     const dispatch = new RecordDispatch(queues, index, delayLevels)
     const found = await recover({
-      backend, log, queues, index, checkpoint, dispatch, isClean, hasIndexDirectory, queuesDamagedFrom, pause,
+      backend, log, queues, index, checkpoint, dispatch, isClean, hasIndexDirectory, pause,
+      queuesAreWhole: !queuesAreDamaged && !queues.lacksQueues(),
       readOnly: options.readOnly,
       checkCRC: options.checkCRCOnRecover,
       forceVerifyPropCRC: options.forceVerifyPropCRC,

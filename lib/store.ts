@@ -65,6 +65,13 @@ export class MessageStore extends StoreEmitter {
         else store.emit('warning', { message, file })
       },
     })
+    if (!parts.backend.capabilities.has('lock') && !parts.options.readOnly) {
+      early.push({
+        message: `the backend ${parts.backend.name} takes no lock that another process or worker would meet, unmaps late, and ` +
+          'reserves by writing: see to it that nobody else writes to this directory',
+        file: parts.directory,
+      })
+    }
     store = new MessageStore(parts, options)
     await store.#start(early)
     return store
@@ -359,6 +366,7 @@ export class MessageStore extends StoreEmitter {
       await this.#group.flush()
       await this.#syncDerived()
       if (this.#failure !== undefined) throw this.#failure
+      await queues.writeManifest()
       await log.discardPrepared()
       abortMarker.remove()
       await backend.files.syncDirectory(directory)

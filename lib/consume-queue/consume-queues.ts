@@ -5,6 +5,7 @@ import { DescriptorCache } from '../storage/descriptor-cache'
 import type { FileSystem } from '../storage/ports'
 import { syncPaths } from '../storage/sync-paths'
 import { ConsumeQueue, type QueueOwner } from './consume-queue'
+import { QUEUE_MANIFEST_NAME, readQueueManifest, writeQueueManifest } from './queue-manifest'
 import { QueueFiles, type QueueFilesContext } from './queue-files'
 import { TopicTable, type Topic } from './topic-table'
 
@@ -49,9 +50,9 @@ export class ConsumeQueues implements QueueOwner {
 
   /**
    * Opens every queue that has a directory.
-   * @returns where in the log the entries of damaged queues end, the least of them; Infinity when none is damaged
+   * @returns whether one of them has lost a file
    */
-  async load(pause: (done: number, total: number) => Promise<void>): Promise<number> {
+  async load(pause: (done: number, total: number) => Promise<void>): Promise<boolean> {
     const places: { topic: string; queueId: number }[] = []
     for (const topic of this.#context.files.list(this.directory) ?? []) {
       for (const name of this.#context.files.list(join(this.directory, topic)) ?? []) {
@@ -59,15 +60,15 @@ export class ConsumeQueues implements QueueOwner {
       }
     }
     this.#adoptFileSize(places)
-    let damagedFrom = Infinity
+    let someAreDamaged = false
     for (let place = 0; place < places.length; place++) {
       if (place % 256 === 0) await pause(place, places.length)
       const { topic, queueId } = places[place]!
       const { files, isDamaged } = QueueFiles.load(this.#context, this.#directoryOf(topic, queueId))
-      const queue = this.#add(this.topics.findOrAdd(topic), queueId, files)
-      if (isDamaged) damagedFrom = Math.min(damagedFrom, queue.logEnd)
+      this.#add(this.topics.findOrAdd(topic), queueId, files)
+      someAreDamaged ||= isDamaged
     }
-    return damagedFrom
+    return someAreDamaged
   }
 
   find(topic: string, queueId: number): ConsumeQueue | undefined {
@@ -125,8 +126,25 @@ export class ConsumeQueues implements QueueOwner {
     else for (const parent of parents) if (files.status(parent) !== undefined) await files.syncDirectory(parent)
   }
 
+  /** Remembers which queues there are, for {@link lacksQueues}. */
+  async writeManifest(): Promise<void> {
+    const queues = [...this].map(({ topic, queueId, maxOffset }) => ({ topic, queueId, maxOffset }))
+    await writeQueueManifest(this.#context.files, this.#manifest, queues)
+  }
+
+  /** True when a queue that was there at the last close is gone, or shorter. */
+  lacksQueues(): boolean {
+    const known = readQueueManifest(this.#context.files, this.#manifest)
+    return known.some(({ topic, queueId, maxOffset }) => (this.find(topic, queueId)?.maxOffset ?? 0) < maxOffset)
+  }
+
   close(): void {
     this.#descriptors.close()
+  }
+
+  /** Beside the queues' directory, so that it survives the loss of that. */
+  get #manifest(): string {
+    return join(this.directory, '..', QUEUE_MANIFEST_NAME)
   }
 
   #add(topic: Topic, queueId: number, files: QueueFiles): ConsumeQueue {

@@ -24,8 +24,8 @@ export interface RecoveryContext {
   readOnly: boolean
   isClean: boolean
   hasIndexDirectory: boolean
-  /** Log offset at which the entries of damaged queues end, Infinity when none is. */
-  queuesDamagedFrom: number
+  /** No queue has lost a file, or is gone. */
+  queuesAreWhole: boolean
   checkCRC: boolean
   forceVerifyPropCRC: boolean
   messageIndexSafe: boolean
@@ -41,7 +41,7 @@ export async function recover(context: RecoveryContext): Promise<Omit<RecoveryRe
     hasQueues: queues.logEnd >= 0,
     isClean: context.isClean,
     hasIndex: context.index === undefined || context.hasIndexDirectory,
-    queuesAreWhole: context.queuesDamagedFrom === Infinity,
+    queuesAreWhole: context.queuesAreWhole,
   })
   const report = { label: row.label, story: row.story, scannedFrom: 0, dispatchedFrom: 0, logEnd: 0, zeroedBytes: 0, damage: [] }
   if (row.scan === 'refuse') throw logMissing(queues)

@@ -8,7 +8,7 @@ export interface RecoveryFacts {
   isClean: boolean
   /** The index directory is there, or no index is kept. */
   hasIndex: boolean
-  /** Every queue file has its size. */
+  /** Every queue file has its size, and every queue of the last close is there. */
   queuesAreWhole: boolean
 }
 
@@ -62,7 +62,7 @@ export const recoveryCases: readonly RecoveryCase[] = [
     label: '@clean-queue-damaged',
     when: { hasLog: true, hasQueues: true, isClean: true, hasIndex: 'any', queuesAreWhole: false },
     scan: 'log-start',
-    story: 'closed in order, but a queue file has the wrong size: made again from the log (the engine refuses to start)',
+    story: 'closed in order, but a queue is gone, or a file of it has the wrong size: made again from the log (the engine never does, or refuses to start)',
   },
   {
     label: '@clean-queues-missing',
@@ -86,7 +86,7 @@ export const recoveryCases: readonly RecoveryCase[] = [
     label: '@crash-queue-damaged',
     when: { hasLog: true, hasQueues: true, isClean: false, hasIndex: 'any', queuesAreWhole: false },
     scan: 'log-start',
-    story: 'a crash that left a queue file with the wrong size',
+    story: 'a crash, and a queue is gone or has a file of the wrong size',
   },
   {
     label: '@crash-queues-missing',

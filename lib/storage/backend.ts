@@ -84,7 +84,7 @@ function load<Exports>(file: string, failures: Failures): Exports | undefined {
 }
 
 /** This file is compiled to dist/storage and, for the tests, further down. */
-function packageDirectory(): string {
+export function packageDirectory(): string {
   for (let directory = __dirname; ; directory = path.dirname(directory)) {
     if (nameOfPackage(directory) === 'mqstore') return directory
     if (directory === path.dirname(directory)) return __dirname

@@ -5,7 +5,6 @@ import type { FileStatus, FileSystem } from './ports'
 
 const openAsync = promisify(fs.open)
 const closeAsync = promisify(fs.close)
-const writeAsync = promisify(fs.write)
 const synchronize = promisify(fs.fsync)
 const synchronizeData = promisify(fs.fdatasync)
 const nextTurn = promisify(setImmediate)
@@ -119,7 +118,7 @@ export class NodeFileSystem implements FileSystem {
 
   reserve(descriptor: number, length: number): void {
     this.attemptOn('reserve', descriptor, () => {
-      for (let position = fs.fstatSync(descriptor).size; position < length; position += reserveChunkSize) {
+      for (let position = sizeOf(descriptor); position < length; position += reserveChunkSize) {
         writeFully(descriptor, zeros, 0, Math.min(reserveChunkSize, length - position), position)
       }
       fillHoles(descriptor, length)
@@ -128,9 +127,11 @@ export class NodeFileSystem implements FileSystem {
 
   async reserveAsync(descriptor: number, length: number): Promise<void> {
     try {
-      for (let position = fs.fstatSync(descriptor).size; position < length; ) {
-        const chunkSize = Math.min(reserveChunkSize, length - position)
-        position += (await writeAsync(descriptor, zeros, 0, chunkSize, position)).bytesWritten
+      // Each chunk within one turn, at the end that the file has then: a writer that could not wait may have
+      // reserved the rest and begun to use it.
+      for (let position = sizeOf(descriptor); position < length; position = sizeOf(descriptor)) {
+        writeFully(descriptor, zeros, 0, Math.min(reserveChunkSize, length - position), position)
+        await nextTurn()
       }
       for (let position = 0; hasHoles(descriptor) && position < length; position += reserveChunkSize) {
         rewriteChunk(descriptor, position, length)
@@ -223,6 +224,10 @@ export class NodeFileSystem implements FileSystem {
       throw fileError(operation, this.pathOf(descriptor), error)
     }
   }
+}
+
+function sizeOf(descriptor: number): number {
+  return fs.fstatSync(descriptor).size
 }
 
 function statusFrom(stats: fs.Stats): FileStatus {

@@ -1,0 +1,26 @@
+import { MessageStore } from '../store'
+import type { VerbContext } from './verb'
+
+/** Opens the store of the first operand without writing or locking anything, hands it to `use`, and closes it. */
+export async function withStore<Result>(
+  { arguments: { positionals }, openOptions, output }: VerbContext, use: (store: MessageStore) => Promise<Result>,
+): Promise<Result> {
+  const store = await MessageStore.open(positionals[0]!, {
+    ...openOptions,
+    readOnly: true,
+    recovery: {
+      onProgress: ({ phase, done, total, unit }) => output.progress(`reading ${phase}: ${done} of ${total} ${unit}`),
+    },
+  })
+  store.on('warning', ({ message, file }) => output.message(`warning: ${message}${file === undefined ? '' : `: ${file}`}`))
+  store.on('damage', ({ file, offset, unreadableBytes, reason }) => {
+    output.message(`warning: ${unreadableBytes} bytes at ${offset} cannot be read (${reason}): ${file}`)
+  })
+  try {
+    // The store tells what it found in the next turn.
+    await new Promise((resume) => setImmediate(resume))
+    return await use(store)
+  } finally {
+    await store.close()
+  }
+}
