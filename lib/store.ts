@@ -103,7 +103,10 @@ export class MessageStore extends StoreEmitter {
     this.#schedule = new FlushSchedule(clock, options, {
       unflushedBytes: () => log.maxOffset - this.#group.flushedOffset,
       flushLog: () => this.#group.start(),
-      writeDerived: () => this.#writeDerived(),
+      writeDerived: (leastBytes) => {
+        this.#writeDerived()
+        void this.#run(queues.syncLargest(leastBytes))
+      },
       syncDerived: () => this.#syncDerived(),
     })
   }
@@ -168,6 +171,7 @@ export class MessageStore extends StoreEmitter {
     }
     this.#arrivals.note(queue)
     if (this.#isSync) this.#group.start()
+    else if (!this.#parts.options.flushCommitLogTimed) this.#schedule.flushLog()
     return PutResult.stored(records, count, totalSize)
   }
 
@@ -210,6 +214,9 @@ export class MessageStore extends StoreEmitter {
   lookup(msgIdOrOffset: string | number): StoredMessage | undefined {
     this.#assertOpen()
     const offset = typeof msgIdOrOffset === 'number' ? msgIdOrOffset : decodeMessageId(msgIdOrOffset)
+    if (!Number.isSafeInteger(offset)) {
+      throw new StoreError('ERR_INVALID_ARGUMENT', `a commit log offset is a whole number, not ${offset}`, { value: offset })
+    }
     return offset < this.visibleOffset ? this.#reader.messageAt(offset) : undefined
   }
 
@@ -346,7 +353,9 @@ export class MessageStore extends StoreEmitter {
 
   /**
    * Flushes, removes the mark of an unclean stop and gives the directory back. Iterations end, later calls throw
-   * ERR_STORE_CLOSED. Idempotent. @throws ERR_FLUSH_FAILED when not all could be flushed; the store is closed all the same
+   * ERR_STORE_CLOSED. Idempotent.
+   *
+   * @throws ERR_FLUSH_FAILED, ERR_DISK_FULL when not all could be flushed; the store is closed all the same
    */
   close(): Promise<void> {
     this.#closing ??= this.#close()
@@ -366,6 +375,8 @@ export class MessageStore extends StoreEmitter {
       await this.#group.flush()
       await this.#syncDerived()
       if (this.#failure !== undefined) throw this.#failure
+      // The mark stays: the next open makes what is missing from the log.
+      if (this.#backlog !== undefined) throw this.#backlog
       await queues.writeManifest()
       await log.discardPrepared()
       abortMarker.remove()
@@ -443,7 +454,7 @@ export class MessageStore extends StoreEmitter {
       this.#backlog = error as StoreError
       return
     }
-    if (options.compatibility === '5.3' && this.#failure === undefined) this.#run(checkpoint.write())
+    if (options.compatibility === '5.3' && this.#failure === undefined) void this.#run(checkpoint.write())
   }
 
   /** Makes queues and index durable, then the checkpoint that says so. */

@@ -32,6 +32,7 @@ export class ConsumeQueues implements QueueOwner {
   readonly #context: QueueFilesContext
   readonly #descriptors: DescriptorCache
   readonly #pending = new Set<ConsumeQueue>()
+  #syncing: Promise<unknown> = Promise.resolve()
 
   constructor(options: ConsumeQueuesOptions) {
     this.readOnly = options.readOnly
@@ -42,7 +43,7 @@ export class ConsumeQueues implements QueueOwner {
       descriptors: this.#descriptors,
       entriesPerFile: options.fileSize / QUEUE_ENTRY_LENGTH,
       readOnly: options.readOnly,
-      dirty: new Set(),
+      dirty: new Map(),
       dirtyDirectories: new Set(),
       warn: options.warn,
     }
@@ -111,16 +112,23 @@ export class ConsumeQueues implements QueueOwner {
     this.failure = undefined
   }
 
+  /** Makes files durable of which `leastBytes` or more have been written. */
+  async syncLargest(leastBytes: number): Promise<void> {
+    const { files, dirty } = this.#context
+    const paths = [...dirty].filter(([, bytes]) => bytes >= leastBytes).map(([path]) => path)
+    for (const path of paths) dirty.delete(path)
+    // One that is still under way counts too: its files are no longer listed.
+    this.#syncing = Promise.all([this.#syncing, syncPaths(files, this.directory, paths)])
+    await this.#syncing
+  }
+
   /** Makes everything written so far durable. */
   async sync(): Promise<void> {
     this.write()
-    const { files, dirty, dirtyDirectories } = this.#context
-    if (dirty.size === 0 && dirtyDirectories.size === 0) return
-    const paths = [...dirty]
+    const { files, dirtyDirectories } = this.#context
     const directories = [...dirtyDirectories]
-    dirty.clear()
     dirtyDirectories.clear()
-    await syncPaths(files, this.directory, paths)
+    await this.syncLargest(0)
     const parents = new Set(directories.flatMap((queue) => [queue, join(queue, '..'), this.directory]))
     if (files.syncFileSystem !== undefined && parents.size > 64) await files.syncFileSystem(this.directory)
     else for (const parent of parents) if (files.status(parent) !== undefined) await files.syncDirectory(parent)

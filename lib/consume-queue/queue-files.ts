@@ -12,8 +12,8 @@ export interface QueueFilesContext {
   /** Entries in a file. */
   entriesPerFile: number
   readOnly: boolean
-  /** Files written since they were last made durable. */
-  dirty: Set<string>
+  /** Files written since they were last made durable, and how many bytes. */
+  dirty: Map<string, number>
   /** Directories with entries not yet durable. */
   dirtyDirectories: Set<string>
   warn(message: string, file: string): void
@@ -96,7 +96,7 @@ export class QueueFiles {
       this.#context.files.write(
         this.#context.descriptors.get(path), source, sourceOffset, now * QUEUE_ENTRY_LENGTH, position,
       )
-      this.#context.dirty.add(path)
+      this.#markDirty(path, now * QUEUE_ENTRY_LENGTH)
       index += now
       count -= now
       sourceOffset += now * QUEUE_ENTRY_LENGTH
@@ -114,8 +114,12 @@ export class QueueFiles {
     const size = this.entriesPerFile * QUEUE_ENTRY_LENGTH
     for (const range of nonZeroRanges(this.#context.files, descriptor, from, size)) {
       writeZeros(this.#context.files, descriptor, range.from, range.to)
-      this.#context.dirty.add(path)
+      this.#markDirty(path, range.to - range.from)
     }
+  }
+
+  #markDirty(path: string, bytes: number): void {
+    this.#context.dirty.set(path, (this.#context.dirty.get(path) ?? 0) + bytes)
   }
 
   #removeLast(): void {

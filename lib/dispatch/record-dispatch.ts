@@ -27,7 +27,7 @@ export class RecordDispatch {
   written(record: PreparedRecord, topic: Topic, queue: ConsumeQueue): number {
     let tagsCode = 0
     if (isQueued(record.sysFlag)) {
-      tagsCode = this.#tagsCode(topic.name, record.tags, record.delay, record.storeTimestamp)
+      tagsCode = tagsCodeInQueue(topic.name, record, record.storeTimestamp, this.#delayLevels)
       queue.append(record.physicalOffset, record.size, tagsCode)
     }
     if (this.#index !== undefined && isIndexed(record.sysFlag)) {
@@ -47,7 +47,7 @@ export class RecordDispatch {
     )
     const offset = readLong(view, position + Position.physicalOffset)
     const storeTimestamp = readLong(view, position + parts.storeTimestampAt)
-    const properties = readProperties(bytes, position, parts)
+    const properties = readDispatchProperties(bytes, position, parts)
     if (isQueued(parts.sysFlag)) {
       const queue = this.#queues.findOrCreate(topic, view.getInt32(position + Position.queueId))
       const queueOffset = readLong(view, position + Position.queueOffset)
@@ -56,7 +56,7 @@ export class RecordDispatch {
         queue.skipTo(queueOffset)
       }
       if (queueOffset === queue.maxOffset) {
-        const tagsCode = this.#tagsCode(topic.name, properties.tags, properties.delay, storeTimestamp)
+        const tagsCode = tagsCodeInQueue(topic.name, properties, storeTimestamp, this.#delayLevels)
         queue.append(offset, parts.size, tagsCode)
       }
     }
@@ -65,21 +65,25 @@ export class RecordDispatch {
     }
     return true
   }
-
-  #tagsCode(topic: string, tags: string | undefined, delay: string | undefined, storeTimestamp: number): number {
-    if (delay !== undefined && topic === SCHEDULE_TOPIC) {
-      const time = deliverTime(delay, storeTimestamp, this.#delayLevels)
-      if (time !== undefined) return time
-    }
-    return tagsCodeOf(tags)
-  }
 }
 
-function isIndexed(sysFlag: number): boolean {
+/** What the queue entry of a message holds beside its place. @param delayLevels milliseconds per level, level 1 first */
+export function tagsCodeInQueue(
+  topic: string, { tags, delay }: DispatchProperties, storeTimestamp: number, delayLevels: readonly number[],
+): number {
+  if (delay !== undefined && topic === SCHEDULE_TOPIC) {
+    const time = deliverTime(delay, storeTimestamp, delayLevels)
+    if (time !== undefined) return time
+  }
+  return tagsCodeOf(tags)
+}
+
+export function isIndexed(sysFlag: number): boolean {
   return (sysFlag & SysFlag.transactionMask) !== SysFlag.rollback
 }
 
-interface DispatchProperties {
+/** The properties that decide on a message's place in queue and index. */
+export interface DispatchProperties {
   tags?: string
   keys?: string
   uniqueKey?: string
@@ -93,7 +97,7 @@ const dispatchProperties: Readonly<Record<string, keyof DispatchProperties>> = {
   [PropertyName.DELAY]: 'delay',
 }
 
-function readProperties(bytes: Buffer, position: number, parts: RecordParts): DispatchProperties {
+export function readDispatchProperties(bytes: Buffer, position: number, parts: RecordParts): DispatchProperties {
   const from = position + parts.propertiesAt
   const found: DispatchProperties = {}
   forEachProperty(bytes.utf8Slice(from, from + parts.propertiesLength), (name, value) => {

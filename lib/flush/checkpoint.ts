@@ -34,8 +34,8 @@ export class Checkpoint {
     if (this.#descriptor !== undefined && text === this.#written) return
     this.#descriptor ??= this.#files.open(this.#path, this.#files.status(this.#path) === undefined ? 'create' : 'write')
     this.#files.write(this.#descriptor, bytes, 0, bytes.length, 0)
-    await this.#files.sync(this.#descriptor)
     this.#written = text
+    await this.#files.sync(this.#descriptor)
   }
 
   close(): void {

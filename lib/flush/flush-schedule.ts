@@ -7,6 +7,7 @@ export interface FlushScheduleOptions {
   flushCommitLogLeastPages: number
   flushCommitLogThoroughInterval: number
   flushIntervalConsumeQueue: number
+  flushConsumeQueueLeastPages: number
   flushConsumeQueueThoroughInterval: number
 }
 
@@ -14,8 +15,8 @@ export interface FlushWork {
   /** Bytes written and not yet durable. */
   unflushedBytes(): number
   flushLog(): void
-  /** Hands queues and index to the file system. */
-  writeDerived(): void
+  /** Hands queues and index to the file system, and begins to flush queue files with `leastBytes` or more to flush. */
+  writeDerived(leastBytes: number): void
   /** Makes queues and index durable and raises the checkpoint. */
   syncDerived(): Promise<void>
 }
@@ -42,7 +43,7 @@ export class FlushSchedule {
   }
 
   start(): void {
-    this.#every('log', this.#options.flushIntervalCommitLog, () => this.#flushLog())
+    this.#every('log', this.#options.flushIntervalCommitLog, () => this.flushLog())
     this.#every('queues', this.#options.flushIntervalConsumeQueue, () => this.#flushQueues())
   }
 
@@ -61,7 +62,8 @@ export class FlushSchedule {
     next()
   }
 
-  #flushLog(): void {
+  /** Flushes the log if enough of it is dirty, or it is time. */
+  flushLog(): void {
     const now = this.#clock.now()
     const isThorough = now >= this.#lastThoroughLog + this.#options.flushCommitLogThoroughInterval
     if (isThorough) this.#lastThoroughLog = now
@@ -72,7 +74,7 @@ export class FlushSchedule {
 
   #flushQueues(): void {
     const now = this.#clock.now()
-    this.#work.writeDerived()
+    this.#work.writeDerived(this.#options.flushConsumeQueueLeastPages * PAGE)
     if (this.#syncing || now < this.#lastThoroughQueues + this.#options.flushConsumeQueueThoroughInterval) return
     this.#lastThoroughQueues = now
     this.#syncing = true

@@ -20,8 +20,8 @@ const groups: readonly PropertyGroup[] = [
     diskSpaceWarningLevelRatio enableAutoInSyncReplicas fileReservedTime haFlowControlEnable
     haHousekeepingInterval haListenPort haMasterAddress haMaxGapNotInSync
     haMaxTimeSlaveNotCatchup haSendHeartbeatInterval haSlaveFallbehindMax haTransferBatchSize
-    inSyncReplicas maxHaTransferByteInSecond minInSyncReplicas redeleteHangedFileInterval
-    totalReplicas
+    inSyncReplicas maxHaTransferByteInSecond minInSyncReplicas osPageCacheBusyTimeOutMills
+    redeleteHangedFileInterval slaveTimeout totalReplicas
   `),
   // what files of the 3.x time set
   group('the location is fixed under the root directory', `

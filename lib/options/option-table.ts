@@ -142,11 +142,6 @@ export const optionTable: { readonly [Key in OptionKey]: DefinitionOf<ResolvedOp
     5_000,
     'How long put waits for the flush under SYNC_FLUSH',
   ),
-  slaveTimeout: integer(
-    'milliseconds',
-    3_000,
-    'How long put waits for a slave under SYNC_MASTER',
-  ),
   flushIntervalCommitLog: integer(
     'milliseconds',
     500,
@@ -183,12 +178,6 @@ export const optionTable: { readonly [Key in OptionKey]: DefinitionOf<ResolvedOp
     'milliseconds',
     60_000,
     'After this time a queue is flushed for any amount',
-    { minimum: 0 },
-  ),
-  osPageCacheBusyTimeOutMills: integer(
-    'milliseconds',
-    1_000,
-    'An append that takes longer counts as a busy disk',
     { minimum: 0 },
   ),
 

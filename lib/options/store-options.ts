@@ -37,10 +37,6 @@ export interface StoreOptions {
    */
   syncFlushTimeout?: number
   /**
-   * How long put waits for a slave under SYNC_MASTER. In milliseconds, 1 or more; default 3000.
-   */
-  slaveTimeout?: number
-  /**
    * Pause between two flushes of the commit log under ASYNC_FLUSH. In milliseconds, 1 or more;
    * default 500.
    */
@@ -62,10 +58,6 @@ export interface StoreOptions {
    * After this time a queue is flushed for any amount. In milliseconds, 0 or more; default 60000.
    */
   flushConsumeQueueThoroughInterval?: number
-  /**
-   * An append that takes longer counts as a busy disk. In milliseconds, 0 or more; default 1000.
-   */
-  osPageCacheBusyTimeOutMills?: number
   /** Longest body that put accepts. In bytes, 1 or more; default 4194304. */
   maxMessageSize?: number
   /**

@@ -3,7 +3,7 @@ import type { CommitLog } from '../commit-log/commit-log'
 import type { ConsumeQueue } from '../consume-queue/consume-queue'
 import type { ConsumeQueues } from '../consume-queue/consume-queues'
 import { StoreError } from '../errors'
-import { QUEUE_ENTRY_LENGTH, entryOffset, entrySize, entryTagsCode } from '../format/queue-entry'
+import { PREFILL_SIZE, QUEUE_ENTRY_LENGTH, entryOffset, entrySize, entryTagsCode } from '../format/queue-entry'
 import type { GetRequest, GetStatus, MessageFilter } from '../types'
 import { GetResult } from './get-result'
 import { copyMessage, type LogReader } from './log-reader'
@@ -120,6 +120,11 @@ export class MessageGetter {
       if (compatibility === '4.9' && offset < skipBelow) continue
       if (this.#isFull(result, size, maxMessages, bytesMax, isInDisk)) break
       if (offset < skipBelow) continue
+      if (size === PREFILL_SIZE && offset === 0) {
+        // The place of a lost message; unlike one in a removed file it says nothing about those behind it.
+        if (result.commitLogOffsets.length === 0) result.status = 'MESSAGE_WAS_REMOVING'
+        continue
+      }
       if (!matchesEntry(filter, tagsCode)) continue
       const segment = log.segmentOf(offset, size)
       if (segment === undefined) {
