@@ -41,7 +41,7 @@ export class PreparedRecord extends RecordFields {
 /** The engine leaves this much for topic, properties and header on top of the largest body. */
 const RECORD_OVERHEAD_MAX = 65_536
 const HOSTS_REMEMBERED_MAX = 1024
-const DEFAULT_HOST = '127.0.0.1:0'
+const defaultHost = encodeHost('127.0.0.1:0')
 const NO_PROPERTIES: Properties = {}
 const RETRY_TOPIC_PREFIX = '%RETRY%'
 
@@ -133,7 +133,10 @@ export class MessageEncoder {
   #prepareAt(
     message: Message, topicName: string, queueId: number, properties: Properties, now: number,
   ): Refusal | undefined {
-    const refusal = this.#checkTopic(topicName) ?? this.#checkArguments(message, queueId, properties)
+    let topic = this.#topics.find(topicName)
+    // A topic that has been stored is one that can be; whether this version may write a long one is another question.
+    const isKnown = topic !== undefined && topic.bytes.length <= TOPIC_LENGTH_MAX_V1
+    const refusal = (isKnown ? undefined : this.#checkTopic(topicName)) ?? this.#checkArguments(message, queueId, properties)
     if (refusal !== undefined) return refusal
     const record = (this.records[this.count] ??= new PreparedRecord())
     const from = this.#scratchEnd
@@ -143,7 +146,7 @@ export class MessageEncoder {
     if (body.length > this.#options.maxMessageSize) {
       return illegal(`the body has ${body.length} bytes, maxMessageSize is ${this.#options.maxMessageSize}`)
     }
-    const topic = this.#topics.findOrAdd(topicName)
+    topic ??= this.#topics.findOrAdd(topicName)
     record.magic = topic.bytes.length > TOPIC_LENGTH_MAX_V1 ? MAGIC_V2 : MAGIC_V1
     record.topic = topic.bytes
     record.body = body
@@ -179,7 +182,6 @@ export class MessageEncoder {
   #checkTopic(topic: string): Refusal | undefined {
     const { compatibility, autoMessageVersionOnTopicLen, brokerChecks } = this.#options
     if (typeof topic !== 'string' || topic === '') return illegal('a topic is a text that is not empty')
-    if (this.#topics.find(topic) !== undefined) return undefined
     if (/[/\0]/.test(topic) || topic === '.' || topic === '..') {
       return illegal(`the topic ${JSON.stringify(topic)} cannot be the name of a directory`)
     }
@@ -224,7 +226,8 @@ export class MessageEncoder {
     return { status: 'PROPERTIES_SIZE_EXCEEDED', reason }
   }
 
-  #host(text = DEFAULT_HOST): HostBytes {
+  #host(text: string | undefined): HostBytes {
+    if (text === undefined) return defaultHost
     let bytes = this.#hosts.get(text)
     if (bytes === undefined) {
       if (this.#hosts.size >= HOSTS_REMEMBERED_MAX) this.#hosts.clear()

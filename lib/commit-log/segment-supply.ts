@@ -109,6 +109,8 @@ export class SegmentSupply {
   #create(fromOffset: number): Segment {
     const path = this.#path(fromOffset)
     const descriptor = this.#backend.files.open(path, 'create')
+    // Its length at once, its blocks after that: 4.9 does not start where a crash has left a shorter one.
+    this.#backend.files.truncate(descriptor, this.#segmentSize)
     const segment = new Segment(this.#backend, { path, fromOffset, size: this.#segmentSize }, 'write', { descriptor })
     segment.rememberIdentity()
     return segment

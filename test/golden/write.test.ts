@@ -89,7 +89,7 @@ for (const golden of writtenToTheEnd.filter(({ kind }) => kind === 'batch')) {
       test,
       firstDifference(golden.read(), dumpStore(store)),
       'every queue and message reads the same',
-      await store.close(),
     )
+    await store.close()
   })
 }

@@ -15,7 +15,8 @@ const transactionMask = 12
 const unqueued = [4, 12]
 
 /**
- * Looks for acknowledged messages in a dump, each at the place that its acknowledgement named.
+ * Looks for acknowledged messages in a dump, each at the place that its acknowledgement named. The messages may
+ * have been put in several rounds.
  * @returns what is lost or changed, in words
  */
 export function missingFromDump(
@@ -31,7 +32,7 @@ export function missingFromDump(
   )
   return results.flatMap((result, at) => {
     if (result.status !== 'PUT_OK') return [`message ${at} was refused: ${result.status}`]
-    const message = messages[at]
+    const message = messages[at % messages.length]
     if (unqueued.includes((message.sysFlag ?? 0) & transactionMask)) return []
     return partsOf(message).flatMap(({ bodyBase64, properties }, part) => {
       const place = `${message.topic}/${message.queueId}/${(result.queueOffset ?? 0) + part}`

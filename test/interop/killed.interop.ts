@@ -31,7 +31,7 @@ for (const version of engineVersions) {
   for (const [at, writer] of writers.entries()) {
     t.test(`${version}: ${writer.name} died while writing`, { skip }, async (test) => {
       const directory = join(test.testdir(), 'store')
-      const messages = randomMessages({ seed: 10 + at, count: 6000, withLongTopics: version !== '4.9.7' })
+      const messages = randomMessages({ seed: 10 + at, count: 700, withLongTopics: version !== '4.9.7' })
       const dying = writer.start(version)
       test.teardown(() => dying.kill())
       await dying.open(directory)

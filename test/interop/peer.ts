@@ -11,7 +11,7 @@ import { Player } from './player'
 
 type Request =
   | { command: 'open'; directory: string; settings: OpenOptions }
-  | { command: 'put'; messages: string; results: string }
+  | { command: 'put'; messages: string; results: string; rounds: number }
   | { command: 'dump'; output: string }
   | { command: 'offsets-by-time'; topic: string; queueId: number; timestamps: number[] }
   | { command: 'close' }
@@ -37,17 +37,24 @@ function opened(): MessageStore {
   return store
 }
 
+async function putAll(messages: string, results: string, rounds: number): Promise<void> {
+  const lines = readFileSync(messages, 'utf8').split('\n').slice(0, -1)
+  for (let round = 0; round < rounds; round++) {
+    for (const line of lines) {
+      const result = await putRecorded(opened(), JSON.parse(line) as RecordedMessage)
+      // in the file before the next put begins: a killed process has acknowledged exactly these
+      appendFileSync(results, linesOf([result]))
+    }
+  }
+}
+
 async function answer(request: Request): Promise<object> {
   switch (request.command) {
     case 'open':
       store = await MessageStore.open(request.directory, request.settings)
       break
     case 'put':
-      for (const line of readFileSync(request.messages, 'utf8').split('\n').slice(0, -1)) {
-        const result = await putRecorded(opened(), JSON.parse(line) as RecordedMessage)
-        // in the file before the next put begins: a killed process has acknowledged exactly these
-        appendFileSync(request.results, linesOf([result]))
-      }
+      await putAll(request.messages, request.results, request.rounds)
       break
     case 'dump':
       writeFileSync(request.output, linesOf(dumpStore(opened())))

@@ -29,12 +29,13 @@ export class Player {
     await this.#process.request({ command: 'open', directory, settings: this.#settings })
   }
 
-  beginPut(messages: readonly RecordedMessage[]): RunningPut {
+  /** @param rounds how often all messages are put, one round after the other */
+  beginPut(messages: readonly RecordedMessage[], rounds = 1): RunningPut {
     const input = newExchangeFile()
     const output = newExchangeFile()
     writeFileSync(input, messages.map((message) => `${JSON.stringify(message)}\n`).join(''))
     return {
-      finished: this.#process.request({ command: 'put', messages: input, results: output }),
+      finished: this.#process.request({ command: 'put', messages: input, results: output, rounds }),
       results: () => (existsSync(output) ? completeLines<RecordedResult>(output) : []),
     }
   }

@@ -60,6 +60,8 @@ export function toBatch(recorded: RecordedMessage): MessageBatch {
   const messages = (recorded.batch ?? []).map(({ body, properties }) => ({
     body: Buffer.from(body),
     properties: propertiesInBatch(properties),
+    // the engine stores the flag of each message, never that of the batch; the harness sets none
+    flag: 0,
   }))
   return { ...common(recorded), messages }
 }

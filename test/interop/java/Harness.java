@@ -65,7 +65,7 @@ public class Harness {
                 open(Paths.get(request.getString("directory")), request.getJSONObject("settings"));
                 break;
             case "put":
-                putAll(Paths.get(request.getString("messages")), Paths.get(request.getString("results")));
+                putAll(Paths.get(request.getString("messages")), Paths.get(request.getString("results")), request.getIntValue("rounds"));
                 break;
             case "dump":
                 dump(Paths.get(request.getString("output")));
@@ -116,13 +116,12 @@ public class Harness {
         }
     }
 
-    /** Puts every line of a file; each result is a line, written before the next put. */
-    private static void putAll(Path messages, Path results) throws Exception {
-        try (BufferedReader lines = Files.newBufferedReader(messages);
-            PrintStream output = new PrintStream(new FileOutputStream(results.toFile()), true, StandardCharsets.UTF_8)) {
-            for (String line; (line = lines.readLine()) != null; ) {
-                JSONObject message = JSON.parseObject(line, Feature.OrderedField);
-                output.println(describe(put(message)));
+    /** Puts every line of a file, in rounds; each result is a line, written before the next put. */
+    private static void putAll(Path messages, Path results, int rounds) throws Exception {
+        List<String> lines = Files.readAllLines(messages);
+        try (PrintStream output = new PrintStream(new FileOutputStream(results.toFile()), true, StandardCharsets.UTF_8)) {
+            for (int round = 0; round < rounds; round++) {
+                for (String line : lines) output.println(describe(put(JSON.parseObject(line, Feature.OrderedField))));
             }
         }
         awaitDispatch();
