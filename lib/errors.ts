@@ -25,7 +25,6 @@ export const errorCodes = [
   'ERR_DISPATCHER_FAILED',
   // reading
   'ERR_CORRUPT',
-  'ERR_NO_MESSAGE',
   'ERR_RESULT_RELEASED',
   'ERR_CODEC_UNAVAILABLE',
 ] as const

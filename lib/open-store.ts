@@ -9,6 +9,7 @@ import { IndexFiles } from './index-file/index-files'
 import { parseDelayLevels, rerootCommitLogPath, resolveOptions, type ResolvedOptions, type UnusedProperty } from './options/options'
 import { AbortMarker } from './recovery/abort-marker'
 import { readLayout } from './recovery/layout'
+import { MANIFEST_NAME, lacksIndexFiles, lacksQueues, readManifest } from './recovery/manifest'
 import { openSegments } from './recovery/open-segments'
 import { recover } from './recovery/recover'
 import { selectBackend } from './storage/backend'
@@ -59,7 +60,7 @@ export async function openStore(
 ): Promise<StoreParts> {
   const started = performance.now()
   const { properties, clock = systemClock, dispatchers: _, recovery = {}, ports, ...given } = open
-  const file = properties === undefined ? undefined : { file: properties, text: readFileSync(properties, 'utf8') }
+  const file = properties === undefined ? undefined : readProperties(properties)
   const { options, unusedProperties } = resolveOptions(given, file, ownOptions)
   const root = resolve(directory ?? options.storePathRootDir)
   options.storePathCommitLog = resolve(rerootCommitLogPath(root, options))
@@ -73,7 +74,8 @@ export async function openStore(
     const abortMarker = new AbortMarker(files, join(root, 'abort'), options.compatibility)
     const isClean = !abortMarker.isThere()
     const indexDirectory = join(root, 'index')
-    const hasIndexDirectory = files.list(indexDirectory) !== undefined
+    const indexNames = files.list(indexDirectory)
+    const manifest = readManifest(files, join(root, MANIFEST_NAME))
     if (!options.readOnly) await claimDirectory(files, options, abortMarker)
     const checkpoint = new Checkpoint(files, join(root, 'checkpoint'), options.compatibility)
     closing.push(() => checkpoint.close())
@@ -104,8 +106,9 @@ export async function openStore(
     const delayLevels = parseDelayLevels(options.messageDelayLevel)
     const dispatch = new RecordDispatch(queues, index, delayLevels)
     const found = await recover({
-      backend, log, queues, index, checkpoint, dispatch, isClean, hasIndexDirectory, pause,
-      queuesAreWhole: !queuesAreDamaged && !queues.lacksQueues(),
+      backend, log, queues, index, checkpoint, dispatch, isClean, pause,
+      hasIndex: indexNames !== undefined && !lacksIndexFiles(manifest, indexNames),
+      queuesAreWhole: !queuesAreDamaged && !lacksQueues(manifest, (topic, queueId) => queues.find(topic, queueId)?.maxOffset ?? 0),
       readOnly: options.readOnly,
       checkCRC: options.checkCRCOnRecover,
       forceVerifyPropCRC: options.forceVerifyPropCRC,
@@ -119,6 +122,14 @@ export async function openStore(
   } catch (error) {
     for (const close of closing.reverse()) close()
     throw error
+  }
+}
+
+function readProperties(file: string): { file: string; text: string } {
+  try {
+    return { file, text: readFileSync(file, 'utf8') }
+  } catch (cause) {
+    throw new StoreError('ERR_IO', `the properties file ${file} cannot be read: ${(cause as Error).message}`, { file }, cause)
   }
 }
 

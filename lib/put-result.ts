@@ -8,6 +8,7 @@ import type { PutStatus } from './types'
  * in the log. The timeouts say that it is stored, and may or may not survive.
  */
 export class PutResult {
+  /** PUT_OK, or what was not reached; see {@link isStored}. */
   readonly status: PutStatus
   /** Why the message was refused, or what was waited for in vain. */
   readonly reason: string | undefined
@@ -17,7 +18,7 @@ export class PutResult {
   readonly bytes: number
   /** Place of the (first) message in its queue. */
   readonly queueOffset: number
-  /** Milliseconds. */
+  /** When it was stored, in milliseconds. */
   readonly storeTimestamp: number
   /** Messages stored: 1, or those of the batch. */
   readonly messageCount: number

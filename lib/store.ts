@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { MessageEncoder, assertMessage, type Refusal } from './commit-log/message-encoder'
 import { Dispatchers } from './dispatch/dispatchers'
 import { StoreError, type ErrorCode } from './errors'
@@ -18,6 +19,7 @@ import { iterate } from './read/iterate'
 import { LogReader } from './read/log-reader'
 import { nearestOffsetByTime, offsetByTime } from './read/offset-by-time'
 import { queryByKey } from './read/query'
+import { MANIFEST_NAME, writeManifest } from './recovery/manifest'
 import { replayRecords } from './recovery/replay'
 import type {
   GetRequest, Message, MessageBatch, OffsetByTimeRequest, OpenOptions, QueryRequest, QueryResult, QueueInfo, ReadRequest, RecoveryReport,
@@ -39,6 +41,8 @@ export class MessageStore extends StoreEmitter {
   readonly #schedule: FlushSchedule
   readonly #arrivals: Arrivals
   readonly #isSync: boolean
+  /** A slave takes its messages from its master; of the bare stores only that of 4.9 looks. */
+  readonly #roleRefusal: Refusal | undefined
   #failure: StoreError | undefined
   /** Why queues or index could not be written, until they could. */
   #backlog: StoreError | undefined
@@ -82,6 +86,9 @@ export class MessageStore extends StoreEmitter {
     const { options, log, queues, clock, backend } = parts
     this.#parts = parts
     this.#isSync = options.flushDiskType === 'SYNC_FLUSH'
+    if (options.brokerRole === 'SLAVE' && (options.compatibility === '4.9' || options.brokerChecks)) {
+      this.#roleRefusal = { status: 'SERVICE_NOT_AVAILABLE', reason: 'the store is a slave: put to its master' }
+    }
     this.#reader = new LogReader(log)
     this.#encoder = new MessageEncoder(
       { ...options, delayLevels: parts.delayLevels, recordSizeMax: log.recordSizeMax }, queues.topics, backend.crc32.bind(backend),
@@ -117,13 +124,14 @@ export class MessageStore extends StoreEmitter {
    * Stores a message and returns at once. It is in the log, in its queue and in the index; it survives the end of the
    * process, and a power cut once it has been flushed.
    *
-   * @throws ERR_DISK_FULL, ERR_STORE_CLOSED, ERR_READ_ONLY, ERR_FLUSH_FAILED, ERR_FILE_REPLACED, ERR_INVALID_ARGUMENT
+   * @throws ERR_DISK_FULL, ERR_STORE_CLOSED, ERR_READ_ONLY, ERR_FLUSH_FAILED, ERR_FILE_REPLACED, ERR_DISPATCHER_FAILED,
+   *   ERR_INVALID_ARGUMENT; once the store has stopped, the code with which it did
    */
   append(message: Message): PutResult {
     this.#assertWritable()
     assertMessage(message)
     const now = this.#parts.clock.now()
-    return this.#write(this.#encoder.prepare(message, now), now)
+    return this.#write(this.#roleRefusal ?? this.#encoder.prepare(message, now), now)
   }
 
   /** {@link append} for messages that are stored next to each other, or not at all. */
@@ -131,7 +139,7 @@ export class MessageStore extends StoreEmitter {
     this.#assertWritable()
     assertMessage(batch)
     const now = this.#parts.clock.now()
-    return this.#write(this.#encoder.prepareBatch(batch, now), now)
+    return this.#write(this.#roleRefusal ?? this.#encoder.prepareBatch(batch, now), now)
   }
 
   /**
@@ -155,6 +163,7 @@ export class MessageStore extends StoreEmitter {
     const { records, count, totalSize, topic, queueId } = this.#encoder
     this.#makeRoom(totalSize)
     const queue = queues.findOrCreate(topic, queueId)
+    const { maxOffset } = queue
     try {
       for (let index = 0; index < count; index++) {
         const record = records[index]!
@@ -169,7 +178,7 @@ export class MessageStore extends StoreEmitter {
       // The record is in the log and something behind it failed: only a recovery can say what has what.
       throw this.#fail(error as Error)
     }
-    this.#arrivals.note(queue)
+    this.#arrivals.note(queue, maxOffset)
     if (this.#isSync) this.#group.start()
     else if (!this.#parts.options.flushCommitLogTimed) this.#schedule.flushLog()
     return PutResult.stored(records, count, totalSize)
@@ -311,6 +320,7 @@ export class MessageStore extends StoreEmitter {
 
   // About the store
 
+  /** Absolute path of the directory. */
   get directory(): string {
     return this.#parts.directory
   }
@@ -342,13 +352,18 @@ export class MessageStore extends StoreEmitter {
 
   // Flushing and closing
 
-  /** Resolves once everything written before the call is on disk. @throws ERR_FLUSH_FAILED, ERR_FILE_REPLACED */
+  /**
+   * Resolves once every message written before the call is on disk; queues and index as well, unless a full disk keeps them.
+   *
+   * @throws ERR_FLUSH_FAILED, ERR_FILE_REPLACED
+   */
   async flush(): Promise<void> {
     this.#assertOpen()
     if (this.#parts.options.readOnly) return
     await this.#group.flush()
     await this.#syncDerived()
-    if (this.#failure !== undefined) throw this.#failure
+    const error = this.#failure ?? this.#backlog
+    if (error !== undefined) throw error
   }
 
   /**
@@ -377,7 +392,10 @@ export class MessageStore extends StoreEmitter {
       if (this.#failure !== undefined) throw this.#failure
       // The mark stays: the next open makes what is missing from the log.
       if (this.#backlog !== undefined) throw this.#backlog
-      await queues.writeManifest()
+      await writeManifest(backend.files, join(directory, MANIFEST_NAME), {
+        indexFiles: index?.names ?? [],
+        queues: [...queues].map(({ topic, queueId, maxOffset }) => ({ topic, queueId, maxOffset })),
+      })
       await log.discardPrepared()
       abortMarker.remove()
       await backend.files.syncDirectory(directory)

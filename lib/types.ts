@@ -36,7 +36,10 @@ export interface MessageBatch extends Omit<Message, 'body' | 'flag' | 'preparedT
   messages: readonly { body: Uint8Array; properties?: Properties; flag?: number }[]
 }
 
-/** RocketMQ's PutMessageStatus, under the names of the chosen compatibility. */
+/**
+ * RocketMQ's PutMessageStatus. PUT_OK: as asked. FLUSH_DISK_TIMEOUT, FLUSH_SLAVE_TIMEOUT and SLAVE_NOT_AVAILABLE: stored,
+ * and what was to be waited for has not come. The others: not stored, and `reason` says why.
+ */
 export type PutStatus =
   | 'PUT_OK'
   | 'FLUSH_DISK_TIMEOUT'
@@ -46,7 +49,11 @@ export type PutStatus =
   | 'MESSAGE_ILLEGAL'
   | 'PROPERTIES_SIZE_EXCEEDED'
 
-/** RocketMQ's GetMessageStatus. */
+/**
+ * RocketMQ's GetMessageStatus. FOUND; or the offset is before the queue (OFFSET_TOO_SMALL), at its end
+ * (OFFSET_OVERFLOW_ONE) or behind (OFFSET_OVERFLOW_BADLY); or nothing passed the filter (NO_MATCHED_MESSAGE); or the log no
+ * longer has the messages (MESSAGE_WAS_REMOVING). In each case `nextBeginOffset` says where to go on.
+ */
 export type GetStatus =
   | 'FOUND'
   | 'NO_MATCHED_MESSAGE'
@@ -66,19 +73,24 @@ export interface MessageFilter {
   matchesMessage?(message: StoredMessage): boolean
 }
 
+/** What to read of a queue. */
 export interface GetRequest {
   topic: string
   queueId: number
   /** Queue offset of the first message wanted. */
   offset: number
-  /** Default 32. */
+  /** Default 32; the options `maxTransferCountOnMessage…` limit it further. */
   maxMessages?: number
-  /** Bytes; default and most: as the engine (128 MiB for 5.3). */
+  /**
+   * Bytes, 100 to 128 MiB; default 128 MiB. One message is given however large it is; the options
+   * `maxTransferBytesOnMessage…` limit it further. Without effect under compatibility 4.9.
+   */
   maxBytes?: number
   /** Tags (`a || b`, `*` for all), or the caller's own tests. */
   filter?: string | MessageFilter
 }
 
+/** What to read of a queue, message by message. */
 export interface ReadRequest extends GetRequest {
   /** Ends the iteration with its reason. */
   signal?: AbortSignal
@@ -86,11 +98,12 @@ export interface ReadRequest extends GetRequest {
   follow?: boolean
 }
 
+/** Which messages to find by key. */
 export interface QueryRequest {
   topic: string
   /** A value of KEYS, or a unique key. */
   key: string
-  /** The most messages; default 32. */
+  /** The most messages; default is the option `defaultQueryMaxNum`, the limit `maxMsgsNumBatch`. */
   max?: number
   /** Earliest store time in milliseconds; default 0. */
   begin?: number
@@ -98,9 +111,11 @@ export interface QueryRequest {
   end?: number
 }
 
+/** What a query by key found. */
 export interface QueryResult {
   /** Ascending. */
   commitLogOffsets: number[]
+  /** In the order of the offsets; another key with the same hash cannot be told apart, so look at the keys. */
   messages: StoredMessage[]
   /** Store time of the last message indexed. */
   indexLastUpdateTimestamp: number
@@ -108,6 +123,7 @@ export interface QueryResult {
   indexLastUpdateOffset: number
 }
 
+/** A queue and a store time. */
 export interface OffsetByTimeRequest {
   topic: string
   queueId: number
@@ -124,6 +140,7 @@ export interface OffsetByTimeRequest {
 export interface QueueInfo {
   topic: string
   queueId: number
+  /** The first message that is still in the log. */
   minOffset: number
   /** One past the last visible message. */
   maxOffset: number
@@ -133,9 +150,12 @@ export interface QueueInfo {
 export interface DispatchRecord {
   readonly topic: string
   readonly queueId: number
+  /** Place in its queue; 0 for prepared and rolled-back messages, which have none. */
   readonly queueOffset: number
   readonly commitLogOffset: number
+  /** Bytes of the record. */
   readonly storeSize: number
+  /** What its queue entry holds. */
   readonly tagsCode: number
   readonly storeTimestamp: number
   readonly sysFlag: number
@@ -153,19 +173,26 @@ export interface Dispatcher {
   dispatch(record: DispatchRecord): void
 }
 
+/** How far an open has come. */
 export interface RecoveryProgress {
+  /** What is being looked at; `dispatch` replays records to the given dispatchers. */
   phase: 'layout' | 'queues' | 'index' | 'log' | 'dispatch'
   done: number
+  /** 0 where it is not known. */
   total: number
+  /** What `done` and `total` count. */
   unit: 'files' | 'queues' | 'entries' | 'bytes'
 }
 
 /** A range of the commit log that cannot be read. */
 export interface Damage {
+  /** The file in which it begins. */
   file: string
   /** Commit log offset of the first bad byte. */
   offset: number
+  /** How many bytes are passed over. */
   unreadableBytes: number
+  /** What is wrong with the first of them. */
   reason: string
   /** Commit log offset of the next good record, or -1. */
   resumeOffset: number
@@ -175,6 +202,7 @@ export interface Damage {
 export interface RecoveryReport {
   /** The row of the recovery table. */
   label: string
+  /** What that row says has happened. */
   story: string
   /** Commit log offset at which scanning began. */
   scannedFrom: number
@@ -186,15 +214,21 @@ export interface RecoveryReport {
   zeroedBytes: number
   /** Files that were set aside or ignored, with the reason. */
   files: { file: string; action: 'ignored' | 'removed' | 'completed'; reason: string }[]
+  /** What of the log cannot be read; all else can. */
   damage: Damage[]
+  /** How long the open took. */
   milliseconds: number
 }
 
+/** How to open a store: its options by RocketMQ's names, and what concerns this open only. */
 export interface OpenOptions extends StoreOptions {
-  /** Path of a RocketMQ broker `.properties` file. */
+  /** Path of a RocketMQ broker `.properties` file; an option that is given besides takes the place of its line. */
   properties?: string
+  /** Where the time comes from; default the system. */
   clock?: Clock
+  /** Who is told of each record. */
   dispatchers?: readonly Dispatcher[]
+  /** How to follow the recovery, and to end it early. */
   recovery?: {
     /** Ends the open with its reason; the directory is left as a crash would leave it. */
     signal?: AbortSignal
@@ -208,6 +242,7 @@ export interface StoreEvents {
   arrival: { topic: string; queueId: number; maxOffset: number }
   /** A commit log segment was begun. */
   roll: { file: string; fromOffset: number }
+  /** The commit log from `from` to `to` is on the disk now. */
   flush: { from: number; to: number; milliseconds: number }
   /** The store stopped acknowledging for good; reads go on. */
   failed: { error: StoreError }
@@ -215,7 +250,10 @@ export interface StoreEvents {
   diskFull: { error: StoreError }
   /** Something that works but should be looked at. */
   warning: { message: string; file?: string }
+  /** The open found a part of the log that cannot be read; one event for each. */
   damage: Damage
+  /** What the open found and did; comes with the first turn of the event loop after it. */
   recovered: RecoveryReport
+  /** The store has given the directory back. */
   closed: Record<string, never>
 }

@@ -13,7 +13,7 @@ const base64: Field = {
   holds: (value) => typeof value === 'string' && /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(value),
   kind: 'base64',
 }
-const integer: Field = { holds: (value) => Number.isInteger(value) && Math.abs(value as number) <= 0x8000_0000, kind: 'a 32-bit number' }
+const integer: Field = { holds: (value) => ((value as number) | 0) === value, kind: 'a 32-bit number' }
 const long: Field = { holds: Number.isSafeInteger, kind: 'a whole number' }
 const properties: Field = {
   holds: (value) => isObject(value) && Object.values(value).every((property) => typeof property === 'string'),

@@ -1,12 +1,19 @@
 import { MessageStore } from '../store'
+import type { OpenOptions } from '../types'
 import type { VerbContext } from './verb'
 
-/** Opens the store of the first operand without writing or locking anything, hands it to `use`, and closes it. */
+/**
+ * Opens the store of the first operand without writing or locking anything, hands it to `use`, and closes it.
+ * Most verbs ask nothing of the index, and then neither its files nor its sizes matter.
+ */
 export async function withStore<Result>(
-  { arguments: { positionals }, openOptions, output }: VerbContext, use: (store: MessageStore) => Promise<Result>,
+  { arguments: { positionals }, openOptions, output }: VerbContext,
+  use: (store: MessageStore) => Promise<Result>,
+  own: OpenOptions = { messageIndexEnable: false },
 ): Promise<Result> {
   const store = await MessageStore.open(positionals[0]!, {
     ...openOptions,
+    ...own,
     readOnly: true,
     recovery: {
       onProgress: ({ phase, done, total, unit }) => output.progress(`reading ${phase}: ${done} of ${total} ${unit}`),

@@ -1,12 +1,12 @@
 import { StoreError } from '../errors'
 import { encodeHost, IPV6_HOST_LENGTH, type HostBytes } from '../format/host'
-import { PropertyName, PROPERTIES_LENGTH_MAX, encodeProperties } from '../format/properties'
+import { HOLDS_SEPARATOR, NOT_TEXT, PROPERTIES_LENGTH_MAX, PropertyName, TOO_LONG, encodeProperties } from '../format/properties'
 import { PROPERTY_CRC_LENGTH, reservePropertyCrc } from '../format/property-crc'
 import {
   CRC_MASK, MAGIC_V1, MAGIC_V2, RecordFields, SysFlag, TOPIC_LENGTH_MAX_V1, TOPIC_LENGTH_MAX_V2, isQueued, recordSize,
 } from '../format/record'
 import { SCHEDULE_TOPIC } from '../format/tags-code'
-import type { Topic, TopicTable } from '../consume-queue/topic-table'
+import { canNameDirectory, type Topic, type TopicTable } from '../consume-queue/topic-table'
 import type { Backend } from '../storage/ports'
 import type { Message, MessageBatch, Properties, PutStatus } from '../types'
 
@@ -88,11 +88,15 @@ export class MessageEncoder {
     this.count = 0
     this.totalSize = 0
     if (sysFlag & SysFlag.transactionMask) return illegal('a batch cannot be transactional')
-    if (batch.messages.length === 0) return illegal('a batch holds at least one message')
+    if (!Array.isArray(batch.messages) || batch.messages.length === 0) return illegal('a batch holds at least one message')
     const batchProperties = batch.properties ?? NO_PROPERTIES
     this.#reserveScratch((batch.messages.length + 1) * PROPERTIES_LENGTH_MAX)
     let bodyBytes = 0
-    for (const { body, properties = NO_PROPERTIES, flag } of batch.messages) {
+    for (const part of batch.messages) {
+      assertMessage(part)
+      const { body, properties = NO_PROPERTIES, flag } = part
+      const refusal = checkBody(body)
+      if (refusal !== undefined) return refusal
       const merged = { ...properties, ...batchProperties }
       if (Number(merged[PropertyName.DELAY]) > 0) return illegal('a batch cannot be delayed')
       bodyBytes += body.length
@@ -100,8 +104,8 @@ export class MessageEncoder {
         return illegal(`the bodies of the batch have more than maxMessageSize ${this.#options.maxMessageSize} bytes`)
       }
       const message = { ...batch, body, flag: flag ?? 0, preparedTransactionOffset: 0 }
-      const refusal = this.#prepareAt(message, batch.topic, batch.queueId ?? 0, merged, now)
-      if (refusal !== undefined) return refusal
+      const refused = this.#prepareAt(message, batch.topic, batch.queueId ?? 0, merged, now)
+      if (refused !== undefined) return refused
     }
     return undefined
   }
@@ -141,7 +145,7 @@ export class MessageEncoder {
     const record = (this.records[this.count] ??= new PreparedRecord())
     const from = this.#scratchEnd
     const to = this.#encodeProperties(properties, from)
-    if (to < 0) return this.#propertiesRefusal(properties)
+    if (to < 0) return this.#propertiesRefusal(properties, to)
     const { body } = message
     if (body.length > this.#options.maxMessageSize) {
       return illegal(`the body has ${body.length} bytes, maxMessageSize is ${this.#options.maxMessageSize}`)
@@ -182,7 +186,7 @@ export class MessageEncoder {
   #checkTopic(topic: string): Refusal | undefined {
     const { compatibility, autoMessageVersionOnTopicLen, brokerChecks } = this.#options
     if (typeof topic !== 'string' || topic === '') return illegal('a topic is a text that is not empty')
-    if (/[/\0]/.test(topic) || topic === '.' || topic === '..') {
+    if (!canNameDirectory(topic)) {
       return illegal(`the topic ${JSON.stringify(topic)} cannot be the name of a directory`)
     }
     const length = Buffer.byteLength(topic)
@@ -199,7 +203,13 @@ export class MessageEncoder {
   }
 
   #checkArguments(message: Message, queueId: number, properties: Properties): Refusal | undefined {
-    if (!(message.body instanceof Uint8Array)) return illegal('the body is a Uint8Array')
+    const { flag = 0, sysFlag = 0, bornTimestamp = 0, reconsumeTimes = 0, preparedTransactionOffset = 0 } = message
+    const areNumbers =
+      Number.isSafeInteger(flag) && Number.isSafeInteger(sysFlag) && Number.isSafeInteger(bornTimestamp) &&
+      Number.isSafeInteger(reconsumeTimes) && Number.isSafeInteger(preparedTransactionOffset)
+    if (!areNumbers) return illegal('flag, sysFlag, bornTimestamp, reconsumeTimes and preparedTransactionOffset are whole numbers')
+    const refusal = checkBody(message.body)
+    if (refusal !== undefined) return refusal
     if ((queueId | 0) !== queueId || queueId < 0) return illegal(`a queue id is a number from 0 to 2^31 - 1, not ${queueId}`)
     if (this.#options.compatibility === '4.9') return undefined
     if (properties[PropertyName.INNER_NUM] !== undefined || (message.sysFlag ?? 0) & SysFlag.innerBatch) {
@@ -213,14 +223,17 @@ export class MessageEncoder {
     if (!enabledAppendPropCRC) return encodeProperties(properties, this.#scratch, from, compatibility === '5.3')
     const { [PropertyName.CRC32]: _, ...others } = properties
     const to = encodeProperties(others, this.#scratch, from, true)
-    if (to < 0 || to - from + PROPERTY_CRC_LENGTH > PROPERTIES_LENGTH_MAX) return -1
+    if (to < 0) return to
+    if (to - from + PROPERTY_CRC_LENGTH > PROPERTIES_LENGTH_MAX) return TOO_LONG
     return reservePropertyCrc(this.#scratch, from, to)
   }
 
   /** 4.9 looks at the characters first, and has another status for that. */
-  #propertiesRefusal(properties: Properties): Refusal {
+  #propertiesRefusal(properties: Properties, cause: number): Refusal {
+    if (cause === NOT_TEXT) return illegal('the properties are texts')
+    if (cause === HOLDS_SEPARATOR) return illegal('a property cannot hold the character 0x02, nor its name 0x01: it could not be read again')
     let characters = -1
-    for (const name in properties) characters += name.length + properties[name]!.length + 2
+    for (const name in properties) characters += name.length + (properties[name] ?? '').length + 2
     const reason = `the properties take more than ${PROPERTIES_LENGTH_MAX} bytes`
     if (this.#options.compatibility === '4.9' && characters > PROPERTIES_LENGTH_MAX) return illegal(reason)
     return { status: 'PROPERTIES_SIZE_EXCEEDED', reason }
@@ -251,6 +264,10 @@ function withAddressFamilies(sysFlag: number, bornHost: HostBytes, storeHost: Ho
   const born = bornHost.length === IPV6_HOST_LENGTH ? SysFlag.bornHostIPv6 : 0
   const store = storeHost.length === IPV6_HOST_LENGTH ? SysFlag.storeHostIPv6 : 0
   return plain | born | store
+}
+
+function checkBody(body: unknown): Refusal | undefined {
+  return body instanceof Uint8Array ? undefined : illegal('the body is a Uint8Array')
 }
 
 /** @throws ERR_INVALID_ARGUMENT for what is not a message at all */

@@ -5,7 +5,6 @@ import { DescriptorCache } from '../storage/descriptor-cache'
 import type { FileSystem } from '../storage/ports'
 import { syncPaths } from '../storage/sync-paths'
 import { ConsumeQueue, type QueueOwner } from './consume-queue'
-import { QUEUE_MANIFEST_NAME, readQueueManifest, writeQueueManifest } from './queue-manifest'
 import { QueueFiles, type QueueFilesContext } from './queue-files'
 import { TopicTable, type Topic } from './topic-table'
 
@@ -134,25 +133,8 @@ export class ConsumeQueues implements QueueOwner {
     else for (const parent of parents) if (files.status(parent) !== undefined) await files.syncDirectory(parent)
   }
 
-  /** Remembers which queues there are, for {@link lacksQueues}. */
-  async writeManifest(): Promise<void> {
-    const queues = [...this].map(({ topic, queueId, maxOffset }) => ({ topic, queueId, maxOffset }))
-    await writeQueueManifest(this.#context.files, this.#manifest, queues)
-  }
-
-  /** True when a queue that was there at the last close is gone, or shorter. */
-  lacksQueues(): boolean {
-    const known = readQueueManifest(this.#context.files, this.#manifest)
-    return known.some(({ topic, queueId, maxOffset }) => (this.find(topic, queueId)?.maxOffset ?? 0) < maxOffset)
-  }
-
   close(): void {
     this.#descriptors.close()
-  }
-
-  /** Beside the queues' directory, so that it survives the loss of that. */
-  get #manifest(): string {
-    return join(this.directory, '..', QUEUE_MANIFEST_NAME)
   }
 
   #add(topic: Topic, queueId: number, files: QueueFiles): ConsumeQueue {

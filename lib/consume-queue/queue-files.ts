@@ -69,9 +69,9 @@ export class QueueFiles {
     return this.#context.entriesPerFile
   }
 
-  /** When the file that holds entry `index` was last modified; what 4.9 searches by. */
+  /** When the file that begins at entry `start` was last modified, Infinity for one still in memory. 4.9 searches by it. */
   modifiedTime(start: number): number {
-    return this.#context.files.status(this.#path(start))?.modifiedTime ?? 0
+    return this.#context.files.status(this.#path(start))?.modifiedTime ?? Infinity
   }
 
   /** Reads up to `count` entries, none from beyond the file of the first; returns how many. */

@@ -18,6 +18,11 @@ export class Topic {
   }
 }
 
+/** Whether a topic can be the name of a directory, as that of its queues. */
+export function canNameDirectory(topic: string): boolean {
+  return topic !== '' && topic !== '.' && topic !== '..' && !/[/\0]/.test(topic)
+}
+
 export class TopicTable {
   readonly #topics = new Map<string, Topic>()
 

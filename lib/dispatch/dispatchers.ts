@@ -21,6 +21,20 @@ class CurrentRecord implements DispatchRecord {
     this.#reader = reader
   }
 
+  set(
+    topic: string, queueId: number, queueOffset: number, commitLogOffset: number, storeSize: number, tagsCode: number,
+    storeTimestamp: number, sysFlag: number,
+  ): void {
+    this.topic = topic
+    this.queueId = queueId
+    this.queueOffset = queueOffset
+    this.commitLogOffset = commitLogOffset
+    this.storeSize = storeSize
+    this.tagsCode = tagsCode
+    this.storeTimestamp = storeTimestamp
+    this.sysFlag = sysFlag
+  }
+
   get message(): StoredMessage {
     return this.#reader.message(this.commitLogOffset, this.storeSize)!
   }
@@ -46,31 +60,17 @@ export class Dispatchers {
   }
 
   written(record: PreparedRecord, topic: Topic, tagsCode: number): void {
-    const current = this.#current
-    current.topic = topic.name
-    current.queueId = record.queueId
-    current.queueOffset = record.queueOffset
-    current.commitLogOffset = record.physicalOffset
-    current.storeSize = record.size
-    current.tagsCode = tagsCode
-    current.storeTimestamp = record.storeTimestamp
-    current.sysFlag = record.sysFlag
+    const { queueId, queueOffset, physicalOffset, size, storeTimestamp, sysFlag } = record
+    this.#current.set(topic.name, queueId, queueOffset, physicalOffset, size, tagsCode, storeTimestamp, sysFlag)
     for (const dispatcher of this.#dispatchers) this.#call(dispatcher)
   }
 
   /** Hands an old record to those who asked for it. */
   replay(message: StoredMessage, tagsCode: number): void {
-    const current = this.#current
-    current.topic = message.topic
-    current.queueId = message.queueId
-    current.queueOffset = message.queueOffset
-    current.commitLogOffset = message.commitLogOffset
-    current.storeSize = message.storeSize
-    current.tagsCode = tagsCode
-    current.storeTimestamp = message.storeTimestamp
-    current.sysFlag = message.sysFlag
+    const { topic, queueId, queueOffset, commitLogOffset, storeSize, storeTimestamp, sysFlag } = message
+    this.#current.set(topic, queueId, queueOffset, commitLogOffset, storeSize, tagsCode, storeTimestamp, sysFlag)
     for (const dispatcher of this.#dispatchers) {
-      if (current.commitLogOffset >= (dispatcher.from ?? Infinity)) this.#call(dispatcher)
+      if (commitLogOffset >= (dispatcher.from ?? Infinity)) this.#call(dispatcher)
     }
   }
 

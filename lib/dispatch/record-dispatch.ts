@@ -1,10 +1,10 @@
 import type { PreparedRecord } from '../commit-log/message-encoder'
 import type { ConsumeQueue } from '../consume-queue/consume-queue'
 import type { ConsumeQueues } from '../consume-queue/consume-queues'
-import type { Topic } from '../consume-queue/topic-table'
+import { canNameDirectory, type Topic } from '../consume-queue/topic-table'
 import { readLong } from '../format/long'
 import { PropertyName, forEachProperty } from '../format/properties'
-import { Position, SysFlag, isQueued, type RecordParts } from '../format/record'
+import { Position, RECORD_LENGTH_MIN, SysFlag, isQueued, type RecordParts } from '../format/record'
 import { SCHEDULE_TOPIC, deliverTime, tagsCodeOf } from '../format/tags-code'
 import type { IndexFiles } from '../index-file/index-files'
 
@@ -48,9 +48,12 @@ export class RecordDispatch {
     const offset = readLong(view, position + Position.physicalOffset)
     const storeTimestamp = readLong(view, position + parts.storeTimestampAt)
     const properties = readDispatchProperties(bytes, position, parts)
-    if (isQueued(parts.sysFlag)) {
-      const queue = this.#queues.findOrCreate(topic, view.getInt32(position + Position.queueId))
-      const queueOffset = readLong(view, position + Position.queueOffset)
+    const queueId = view.getInt32(position + Position.queueId)
+    // A log from elsewhere may say anything: no queue is made outside of its directory.
+    if (isQueued(parts.sysFlag) && queueId >= 0 && canNameDirectory(topic.name)) {
+      const queue = this.#queues.findOrCreate(topic, queueId)
+      const claimed = readLong(view, position + Position.queueOffset)
+      const queueOffset = isPlausible(claimed, queue, offset) ? claimed : queue.maxOffset
       if (queueOffset > queue.maxOffset) {
         if (!mayBegin) return false
         queue.skipTo(queueOffset)
@@ -76,6 +79,15 @@ export function tagsCodeInQueue(
     if (time !== undefined) return time
   }
   return tagsCodeOf(tags)
+}
+
+/**
+ * No CRC covers the queue offset. The messages that it says came before must have had room in the log; where
+ * they had not, a bit has flipped, and the message takes the next place.
+ */
+function isPlausible(queueOffset: number, queue: ConsumeQueue, logOffset: number): boolean {
+  const missing = queueOffset - queue.maxOffset
+  return queueOffset >= 0 && (missing <= 0 || missing * RECORD_LENGTH_MIN <= logOffset - queue.logEnd)
 }
 
 export function isIndexed(sysFlag: number): boolean {

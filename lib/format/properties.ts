@@ -25,9 +25,16 @@ export const PropertyName = {
 /** The most bytes that one UTF-16 code unit takes in UTF-8. */
 const UTF8_BYTES_MAX = 3
 
+/** Why {@link encodeProperties} refuses: more than {@link PROPERTIES_LENGTH_MAX} bytes. */
+export const TOO_LONG = -1
+/** A value is not a string. */
+export const NOT_TEXT = -2
+/** A separator stands in a name, or the one between pairs in a value. */
+export const HOLDS_SEPARATOR = -3
+
 /**
- * Appends the pairs to `target` from `position` on.
- * @returns the position behind them, or -1 when more than {@link PROPERTIES_LENGTH_MAX} bytes would be needed
+ * Appends the pairs to `target` from `position` on; what is undefined or null is left out.
+ * @returns the position behind them, or one of the negative reasons above
  */
 export function encodeProperties(
   properties: Readonly<Record<string, string>>,
@@ -39,17 +46,29 @@ export function encodeProperties(
   for (const name in properties) {
     const value = properties[name]
     if (value === undefined || value === null) continue
+    if (typeof value !== 'string') return NOT_TEXT
     if ((name.length + value.length) * UTF8_BYTES_MAX + 2 > target.length - position) {
       const exact = Buffer.byteLength(name) + Buffer.byteLength(value) + 2
-      if (exact > target.length - position) return -1
+      if (exact > target.length - position) return TOO_LONG
     }
-    position = writeUtf8(target, position, name)
-    target[position++] = NAME_VALUE_SEPARATOR
-    position = writeUtf8(target, position, value)
+    const valueFrom = writeUtf8(target, position, name) + 1
+    if (holds(target, position, valueFrom - 1, NAME_VALUE_SEPARATOR)) return HOLDS_SEPARATOR
+    target[valueFrom - 1] = NAME_VALUE_SEPARATOR
+    position = writeUtf8(target, valueFrom, value)
+    if (holds(target, valueFrom, position, PROPERTY_SEPARATOR)) return HOLDS_SEPARATOR
     target[position++] = PROPERTY_SEPARATOR
   }
   if (position > start && !endWithSeparator) position--
-  return position - start > PROPERTIES_LENGTH_MAX ? -1 : position
+  return position - start > PROPERTIES_LENGTH_MAX ? TOO_LONG : position
+}
+
+/** Whether a byte from `lowest` to the separator of pairs stands in [from, to). */
+function holds(bytes: Buffer, from: number, to: number, lowest: number): boolean {
+  for (let at = from; at < to; at++) {
+    const byte = bytes[at]!
+    if (byte <= PROPERTY_SEPARATOR && byte >= lowest) return true
+  }
+  return false
 }
 
 /**

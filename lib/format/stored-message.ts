@@ -35,6 +35,7 @@ export class StoredMessage {
   get queueOffset(): number {
     return readLong(this.#view, Position.queueOffset)
   }
+  /** Where its record begins in the log. */
   get commitLogOffset(): number {
     return readLong(this.#view, Position.physicalOffset)
   }
@@ -42,9 +43,11 @@ export class StoredMessage {
   get storeSize(): number {
     return this.#parts.size
   }
+  /** The producer's own. */
   get flag(): number {
     return this.#view.getInt32(Position.flag)
   }
+  /** Compression, transaction and address-family bits, see docs/format.md. */
   get sysFlag(): number {
     return this.#parts.sysFlag
   }
@@ -52,23 +55,27 @@ export class StoredMessage {
   get bodyCRC(): number {
     return this.#view.getInt32(Position.bodyCRC)
   }
+  /** When the producer made it, in milliseconds. */
   get bornTimestamp(): number {
     return readLong(this.#view, Position.bornTimestamp)
   }
+  /** When it was stored, in milliseconds. */
   get storeTimestamp(): number {
     return readLong(this.#view, this.#parts.storeTimestampAt)
   }
-  /** `ip:port`. */
+  /** The producer, `ip:port`. */
   get bornHost(): string {
     return decodeHost(this.bytes, Position.bornHost, bornHostLength(this.sysFlag))
   }
-  /** `ip:port`. */
+  /** The broker that stored it, `ip:port`. */
   get storeHost(): string {
     return decodeHost(this.bytes, this.#parts.storeHostAt, storeHostLength(this.sysFlag))
   }
+  /** How often it has come back from consumers. */
   get reconsumeTimes(): number {
     return this.#view.getInt32(this.#parts.storeHostAt + storeHostLength(this.sysFlag))
   }
+  /** Commit log offset of the half message, for one that commits a transaction. */
   get preparedTransactionOffset(): number {
     return readLong(this.#view, this.#parts.storeHostAt + storeHostLength(this.sysFlag) + 4)
   }
@@ -84,6 +91,7 @@ export class StoredMessage {
     )
     return this.#properties
   }
+  /** The TAGS property. */
   get tags(): string | undefined {
     return this.properties['TAGS']
   }
@@ -91,6 +99,7 @@ export class StoredMessage {
   get keys(): string | undefined {
     return this.properties['KEYS']
   }
+  /** The UNIQ_KEY property: the id that the producer gave. */
   get uniqueKey(): string | undefined {
     return this.properties['UNIQ_KEY']
   }

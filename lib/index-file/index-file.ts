@@ -1,6 +1,5 @@
 import {
-  EntryPosition, HeaderPosition, INDEX_ENTRY_LENGTH, INDEX_HEADER_LENGTH, INDEX_SLOT_LENGTH, entryPosition, indexFileSize,
-  slotPosition,
+  EntryPosition, HeaderPosition, INDEX_ENTRY_LENGTH, INDEX_HEADER_LENGTH, entryPosition, indexFileSize, slotPosition,
 } from '../format/index-layout'
 import { readLong, writeLong } from '../format/long'
 import type { Backend, Mapping } from '../storage/ports'
@@ -13,7 +12,12 @@ export interface IndexGeometry {
 
 /** Entries kept in memory before they go to the file. */
 const TAIL_ENTRIES = 4096
-const PAGE = 4096
+const WORD = 0x1_0000_0000
+const WORD_LENGTH = 4
+const ENTRY_WORDS = INDEX_ENTRY_LENGTH / WORD_LENGTH
+/** A page of slots is what is written of them at a time. */
+const SLOTS_PER_PAGE_BITS = 10
+const SLOTS_PER_PAGE = 1 << SLOTS_PER_PAGE_BITS
 const SECOND = 1000
 
 /** What is asked of a file: a hash, and the store times between which to look. */
@@ -43,13 +47,12 @@ export class IndexFile {
   readonly #geometry: IndexGeometry
   #descriptor: number | undefined
   #mapping: Mapping | undefined
-  /** All slots as on disk, while the file is written to. */
-  #slots: Buffer | undefined
-  #slotsView: DataView = new DataView(new ArrayBuffer(0))
+  /** All slots, while the file is written to. */
+  #slots: Int32Array | undefined
   #dirtyPages = new Uint8Array(0)
   #hasDirtyPages = false
-  #tail = Buffer.alloc(0)
-  #tailView: DataView = new DataView(new ArrayBuffer(0))
+  /** New entries, as words of this machine's byte order; turned when they are written. */
+  #tail = new Int32Array(0)
   /** Number of the first entry in the tail. */
   #tailFrom = 1
 
@@ -66,8 +69,10 @@ export class IndexFile {
   create(previous: IndexFile | undefined): void {
     this.#preset(previous)
     if (this.#mode === 'read') return
-    this.#descriptor = this.#backend.files.open(this.path, 'create')
-    this.#backend.files.truncate(this.#descriptor, indexFileSize(this.#geometry.slots, this.#geometry.entries))
+    const { files } = this.#backend
+    this.#descriptor = files.open(this.path, 'create')
+    files.truncate(this.#descriptor, indexFileSize(this.#geometry.slots, this.#geometry.entries))
+    files.write(this.#descriptor, this.#header(), 0, INDEX_HEADER_LENGTH, 0)
   }
 
   /** Reads the header. */
@@ -88,39 +93,50 @@ export class IndexFile {
     return this.indexCount >= this.#geometry.entries
   }
 
+  get isWriting(): boolean {
+    return this.#slots !== undefined
+  }
+
   /** Reads the slots into memory, for {@link put}. */
   startWriting(): void {
     if (this.#slots !== undefined) return
-    const length = this.#geometry.slots * INDEX_SLOT_LENGTH
-    this.#slots = Buffer.alloc(length)
-    this.#slotsView = new DataView(this.#slots.buffer, this.#slots.byteOffset, length)
-    this.#dirtyPages = new Uint8Array(Math.ceil(length / PAGE))
-    if (this.indexCount > 1) this.#backend.files.read(this.#openDescriptor(), this.#slots, 0, length, INDEX_HEADER_LENGTH)
-    this.#tail = Buffer.alloc(Math.min(TAIL_ENTRIES, this.#geometry.entries) * INDEX_ENTRY_LENGTH)
-    this.#tailView = new DataView(this.#tail.buffer, this.#tail.byteOffset, this.#tail.length)
+    this.#slots = new Int32Array(this.#geometry.slots)
+    this.#dirtyPages = new Uint8Array(Math.ceil(this.#geometry.slots / SLOTS_PER_PAGE))
+    if (this.indexCount > 1) {
+      const bytes = bytesOf(this.#slots)
+      this.#backend.files.read(this.#openDescriptor(), bytes, 0, bytes.length, INDEX_HEADER_LENGTH)
+      toOtherByteOrder(bytes)
+    }
+    this.#tail = new Int32Array(Math.min(TAIL_ENTRIES, this.#geometry.entries) * ENTRY_WORDS)
   }
 
   /** Adds an entry; the file must not be full. The rules are the engine's, its quirk with the first entry of a rolled file included. */
   put(keyHash: number, phyOffset: number, storeTimestamp: number): void {
-    const slot = keyHash % this.#geometry.slots
-    const previous = this.#validSlot(slot)
-    const tailIndex = this.indexCount - this.#tailFrom
-    const at = tailIndex * INDEX_ENTRY_LENGTH
+    const slots = this.#slots!
+    const entry = this.indexCount
+    const slot = keyHash % slots.length
+    const newest = slots[slot]!
+    const previous = newest <= 0 || newest > entry ? 0 : newest
     const seconds = this.beginTimestamp > 0 ? Math.trunc((storeTimestamp - this.beginTimestamp) / SECOND) : 0
-    this.#tailView.setInt32(at + EntryPosition.keyHash, keyHash)
-    writeLong(this.#tailView, at + EntryPosition.phyOffset, phyOffset)
-    this.#tailView.setInt32(at + EntryPosition.timeDiff, Math.min(Math.max(0, seconds), 0x7fff_ffff))
-    this.#tailView.setInt32(at + EntryPosition.previous, previous)
-    this.#setSlot(slot, this.indexCount)
-    if (this.indexCount <= 1) {
+    const tail = this.#tail
+    const at = (entry - this.#tailFrom) * ENTRY_WORDS
+    tail[at] = keyHash
+    tail[at + 1] = Math.floor(phyOffset / WORD)
+    tail[at + 2] = phyOffset | 0
+    tail[at + 3] = Math.min(Math.max(0, seconds), 0x7fff_ffff)
+    tail[at + 4] = previous
+    slots[slot] = entry
+    this.#dirtyPages[slot >>> SLOTS_PER_PAGE_BITS] = 1
+    this.#hasDirtyPages = true
+    if (entry <= 1) {
       this.beginPhyOffset = phyOffset
       this.beginTimestamp = storeTimestamp
     }
     if (previous === 0) this.hashSlotCount++
-    this.indexCount++
+    this.indexCount = entry + 1
     this.endPhyOffset = phyOffset
     this.endTimestamp = storeTimestamp
-    if (at + INDEX_ENTRY_LENGTH === this.#tail.length) this.#makeRoom()
+    if (at + ENTRY_WORDS === tail.length) this.#makeRoom()
   }
 
   /** Calls back with the log offsets of matching entries, newest first, until that returns false. */
@@ -131,16 +147,15 @@ export class IndexFile {
     let bound = this.indexCount
     while (entry > 0 && entry < bound) {
       bound = entry
-      const { view, at } = this.#entryForReading(entry)
-      const timeDiff = view.getInt32(at + EntryPosition.timeDiff)
+      const timeDiff = this.#field(entry, EntryPosition.timeDiff)
       if (timeDiff < 0) return
       const time = this.beginTimestamp + timeDiff * SECOND
-      const matches = view.getInt32(at + EntryPosition.keyHash) === wanted.keyHash
+      const matches = this.#field(entry, EntryPosition.keyHash) === wanted.keyHash
       if (matches && time >= wanted.begin && time <= wanted.end) {
-        if (!visit(readLong(view, at + EntryPosition.phyOffset))) return
+        if (!visit(this.#phyOffset(entry))) return
       }
       if (time < wanted.begin) return
-      entry = view.getInt32(at + EntryPosition.previous)
+      entry = this.#field(entry, EntryPosition.previous)
     }
   }
 
@@ -161,29 +176,33 @@ export class IndexFile {
   async keepBelow(phyOffset: number, previous: IndexFile | undefined, pause: () => Promise<void>): Promise<number> {
     const claimed = this.indexCount
     this.startWriting()
-    this.#slots!.fill(0)
+    const slots = this.#slots!.fill(0)
     this.#dirtyPages.fill(1)
     this.#hasDirtyPages = true
     this.hashSlotCount = 0
     let last = previous?.endPhyOffset ?? 0
+    /** Number of the first entry of the message at `last`. */
+    let lastFrom = 1
     let entry = 1
     let lostFrom = Infinity
     for (; entry < claimed; entry++) {
       if (entry % 65_536 === 0) await pause()
-      const { view, at } = this.#entryForReading(entry)
-      const offset = readLong(view, at + EntryPosition.phyOffset)
+      const offset = this.#phyOffset(entry)
       if (offset >= phyOffset) break
-      const slotAt = (view.getInt32(at + EntryPosition.keyHash) % this.#geometry.slots) * INDEX_SLOT_LENGTH
-      const chained = slotAt >= 0 && view.getInt32(at + EntryPosition.previous) === this.#slotsView.getInt32(slotAt)
-      if (!chained || offset < last || view.getInt32(at + EntryPosition.timeDiff) < 0) {
+      const keyHash = this.#field(entry, EntryPosition.keyHash)
+      const slot = keyHash % slots.length
+      const isChained = keyHash >= 0 && this.#field(entry, EntryPosition.previous) === slots[slot]
+      if (!isChained || offset < last || this.#field(entry, EntryPosition.timeDiff) < 0) {
         lostFrom = last
         break
       }
-      if (this.#slotsView.getInt32(slotAt) === 0) this.hashSlotCount++
-      this.#slotsView.setInt32(slotAt, entry)
+      if (offset > last) lastFrom = entry
+      if (slots[slot] === 0) this.hashSlotCount++
+      slots[slot] = entry
       last = offset
     }
-    this.#endAt(entry, previous)
+    if (lostFrom < Infinity) this.#unchain(lastFrom, entry)
+    this.#endAt(lostFrom < Infinity ? lastFrom : entry, previous)
     return lostFrom
   }
 
@@ -212,26 +231,18 @@ export class IndexFile {
     this.#descriptor = undefined
   }
 
-  #validSlot(slot: number): number {
-    const value = this.#slotsView.getInt32(slot * INDEX_SLOT_LENGTH)
-    return value <= 0 || value > this.indexCount ? 0 : value
-  }
-
-  #setSlot(slot: number, entry: number): void {
-    const at = slot * INDEX_SLOT_LENGTH
-    this.#slotsView.setInt32(at, entry)
-    this.#dirtyPages[Math.floor(at / PAGE)] = 1
-    this.#hasDirtyPages = true
-  }
-
   #slotForReading(slot: number): number {
-    if (this.#slots !== undefined) return this.#slotsView.getInt32(slot * INDEX_SLOT_LENGTH)
-    return this.#map().view.getInt32(slotPosition(slot))
+    return this.#slots === undefined ? this.#map().view.getInt32(slotPosition(slot)) : this.#slots[slot]!
   }
 
-  #entryForReading(entry: number): { view: DataView; at: number } {
-    if (entry >= this.#tailFrom) return { view: this.#tailView, at: (entry - this.#tailFrom) * INDEX_ENTRY_LENGTH }
-    return { view: this.#map().view, at: entryPosition(this.#geometry.slots, entry) }
+  /** A 32-bit field of an entry, from the tail or the file. */
+  #field(entry: number, position: number): number {
+    if (entry >= this.#tailFrom) return this.#tail[(entry - this.#tailFrom) * ENTRY_WORDS + position / WORD_LENGTH]!
+    return this.#map().view.getInt32(entryPosition(this.#geometry.slots, entry) + position)
+  }
+
+  #phyOffset(entry: number): number {
+    return this.#field(entry, EntryPosition.phyOffset) * WORD + (this.#field(entry, EntryPosition.phyOffset + WORD_LENGTH) >>> 0)
   }
 
   #map(): Mapping {
@@ -250,6 +261,24 @@ export class IndexFile {
     this.beginPhyOffset = this.endPhyOffset = previous?.endPhyOffset ?? 0
   }
 
+  /** Takes entries [from, to), the newest, out of their chains. */
+  #unchain(from: number, to: number): void {
+    const slots = this.#slots!
+    for (let entry = to - 1; entry >= from; entry--) {
+      const slot = this.#field(entry, EntryPosition.keyHash) % slots.length
+      slots[slot] = this.#field(entry, EntryPosition.previous)
+      if (slots[slot] === 0) this.hashSlotCount--
+    }
+  }
+
+  /** Whether the header agrees with the file before, and with the first and the last entry. */
+  isSound(previous: IndexFile | undefined): boolean {
+    const endOfPrevious = previous?.endPhyOffset ?? 0
+    if (this.indexCount <= 1) return this.endPhyOffset === endOfPrevious
+    const isInOrder = this.beginPhyOffset >= endOfPrevious && this.endPhyOffset >= this.beginPhyOffset
+    return isInOrder && this.#phyOffset(1) === this.beginPhyOffset && this.#phyOffset(this.indexCount - 1) === this.endPhyOffset
+  }
+
   #endAt(entry: number, previous: IndexFile | undefined): void {
     if (entry === this.indexCount) return
     this.indexCount = entry
@@ -258,10 +287,9 @@ export class IndexFile {
       this.#preset(previous)
       return
     }
-    const { view, at } = this.#entryForReading(entry - 1)
-    this.endPhyOffset = readLong(view, at + EntryPosition.phyOffset)
+    this.endPhyOffset = this.#phyOffset(entry - 1)
     // To the second: that is all an entry knows. The messages that come again from the log make it exact.
-    this.endTimestamp = this.beginTimestamp + view.getInt32(at + EntryPosition.timeDiff) * SECOND
+    this.endTimestamp = this.beginTimestamp + this.#field(entry - 1, EntryPosition.timeDiff) * SECOND
   }
 
   /** The tail is full. Where the file cannot take its entries, the next {@link write} says so: it grows until then. */
@@ -273,31 +301,33 @@ export class IndexFile {
     }
     const held = this.indexCount - this.#tailFrom
     if (held === 0) return
-    const grown = Buffer.alloc(this.#tail.length * 2)
-    this.#tail.copy(grown)
+    const grown = new Int32Array(this.#tail.length * 2)
+    grown.set(this.#tail)
     this.#tail = grown
-    this.#tailView = new DataView(grown.buffer, grown.byteOffset, grown.length)
   }
 
   #writeEntries(): void {
-    const length = (this.indexCount - this.#tailFrom) * INDEX_ENTRY_LENGTH
-    const position = entryPosition(this.#geometry.slots, this.#tailFrom)
-    this.#backend.files.write(this.#openDescriptor(), this.#tail, 0, length, position)
+    const held = this.#tail.subarray(0, (this.indexCount - this.#tailFrom) * ENTRY_WORDS)
+    this.#writeWords(held, entryPosition(this.#geometry.slots, this.#tailFrom))
     this.#tailFrom = this.indexCount
   }
 
   #writeSlots(): void {
-    const { files } = this.#backend
-    const slots = this.#slots!
     for (let page = 0; page < this.#dirtyPages.length; page++) {
       if (this.#dirtyPages[page] === 0) continue
       let end = page
-      while (this.#dirtyPages[end] === 1) this.#dirtyPages[end++] = 0
-      const from = page * PAGE
-      files.write(this.#openDescriptor(), slots, from, Math.min(end * PAGE, slots.length) - from, INDEX_HEADER_LENGTH + from)
+      while (this.#dirtyPages[end] === 1) end++
+      const from = page * SLOTS_PER_PAGE
+      this.#writeWords(this.#slots!.subarray(from, end * SLOTS_PER_PAGE), slotPosition(from))
+      this.#dirtyPages.fill(0, page, end)
       page = end
     }
     this.#hasDirtyPages = false
+  }
+
+  #writeWords(words: Int32Array, position: number): void {
+    const bytes = toOtherByteOrder(Buffer.from(bytesOf(words)))
+    this.#backend.files.write(this.#openDescriptor(), bytes, 0, bytes.length, position)
   }
 
   #header(): Buffer {
@@ -308,7 +338,19 @@ export class IndexFile {
     writeLong(view, HeaderPosition.beginPhyOffset, this.beginPhyOffset)
     writeLong(view, HeaderPosition.endPhyOffset, this.endPhyOffset)
     view.setInt32(HeaderPosition.hashSlotCount, this.hashSlotCount)
-    view.setInt32(HeaderPosition.indexCount, this.indexCount)
+    // The engine writes the count with the first entry.
+    view.setInt32(HeaderPosition.indexCount, this.indexCount <= 1 ? 0 : this.indexCount)
     return header
   }
+}
+
+function bytesOf(words: Int32Array): Buffer {
+  return Buffer.from(words.buffer, words.byteOffset, words.byteLength)
+}
+
+const isLittleEndian = new Uint8Array(Int32Array.of(1).buffer)[0] === 1
+
+/** Between this machine's order of bytes and the file's; in place. */
+function toOtherByteOrder(bytes: Buffer): Buffer {
+  return isLittleEndian ? bytes.swap32() : bytes
 }

@@ -39,6 +39,11 @@ export class IndexFiles {
     return this.#files.length
   }
 
+  /** Of the files, oldest first. */
+  get names(): string[] {
+    return this.#files.map(({ path }) => basename(path))
+  }
+
   /** Reads the headers. @throws ERR_INVALID_OPTION where the files are not of the size that the options make */
   load(): void {
     const { backend, directory, geometry, readOnly, warn } = this.#options
@@ -83,15 +88,19 @@ export class IndexFiles {
    */
   async cutFrom(phyOffset: number, pause: () => Promise<void>): Promise<number> {
     let from = phyOffset
-    while (this.#active !== undefined && this.#active.endPhyOffset >= from) {
-      const file = this.#active
+    for (let file = this.#active; file !== undefined; file = this.#active) {
       const previous = this.#files[this.#files.length - 2]
-      if (previous !== undefined && (file.indexCount <= 1 || file.beginPhyOffset >= from)) {
+      const isSound = file.isSound(previous)
+      if (isSound && file.endPhyOffset < from) break
+      // The last message of the file before may have entries in this one.
+      if (!isSound) from = Math.min(from, previous?.endPhyOffset ?? 0)
+      if (previous !== undefined && (!isSound || file.indexCount <= 1 || file.beginPhyOffset >= from)) {
         this.#dropActive()
         continue
       }
-      from = Math.min(from, await file.keepBelow(from, previous, pause))
-      break
+      const lostFrom = await file.keepBelow(from, previous, pause)
+      if (lostFrom >= from) break
+      from = lostFrom
     }
     return from
   }
@@ -163,7 +172,7 @@ export class IndexFiles {
 
   #putKey(topicHash: number, key: string, phyOffset: number, storeTimestamp: number): void {
     const file = this.#active === undefined || this.#active.isFull ? this.#roll() : this.#active
-    file.startWriting()
+    if (!file.isWriting) file.startWriting()
     file.put(keyHash(topicHash, key), phyOffset, storeTimestamp)
   }
 

@@ -1,11 +1,13 @@
 import type { ConsumeQueue } from '../consume-queue/consume-queue'
+import { visibleMaxOffset } from './get'
 
 /**
  * Tells readers that messages became visible: queues are noted as they are written to, and told about once a
  * turn of the event loop.
  */
 export class Arrivals {
-  readonly #noted = new Set<ConsumeQueue>()
+  /** With the offset up to which readers know. */
+  readonly #noted = new Map<ConsumeQueue, number>()
   readonly #waiting = new Map<string, Set<() => void>>()
   readonly #visibleOffset: () => number
   readonly #announce: ((queue: ConsumeQueue) => void)
@@ -16,9 +18,9 @@ export class Arrivals {
     this.#announce = announce
   }
 
-  /** The queue has a message more, visible now or later. */
-  note(queue: ConsumeQueue): void {
-    this.#noted.add(queue)
+  /** The queue has messages from `offset` on, visible now or later. */
+  note(queue: ConsumeQueue, offset: number): void {
+    if (!this.#noted.has(queue)) this.#noted.set(queue, offset)
     this.schedule()
   }
 
@@ -56,9 +58,12 @@ export class Arrivals {
   readonly #tell = (): void => {
     this.#isScheduled = false
     const visibleOffset = this.#visibleOffset()
-    for (const queue of this.#noted) {
+    for (const [queue, known] of this.#noted) {
       // Not all of it may be visible yet: it stays noted until the flush that shows the rest.
-      if (queue.logEnd <= visibleOffset) this.#noted.delete(queue)
+      const maxOffset = visibleMaxOffset(queue, visibleOffset)
+      if (maxOffset === queue.maxOffset) this.#noted.delete(queue)
+      else this.#noted.set(queue, Math.max(known, maxOffset))
+      if (maxOffset <= known) continue
       for (const wake of this.#waiting.get(`${queue.topic} ${queue.queueId}`) ?? []) wake()
       this.#announce(queue)
     }

@@ -8,6 +8,7 @@ import { copyMessage, type LogReader } from './log-reader'
  * taken from it owns a copy.
  */
 export class GetResult {
+  /** FOUND, or why there is nothing. */
   status: GetStatus = 'NO_MESSAGE_IN_QUEUE'
   /** Where the next get goes on. */
   nextBeginOffset = 0
@@ -28,6 +29,7 @@ export class GetResult {
   readonly #reader: LogReader
   #released = false
 
+  /** @internal */
   constructor(reader: LogReader) {
     this.#reader = reader
   }

@@ -54,10 +54,10 @@ export class MessageGetter {
   }
 
   get(request: GetRequest): GetResult {
-    const { offset } = request
-    if (!Number.isSafeInteger(offset)) {
-      throw new StoreError('ERR_INVALID_ARGUMENT', `a queue offset is a whole number, not ${String(offset)}`, { value: offset })
-    }
+    const { offset, maxMessages = MESSAGES_DEFAULT, maxBytes = BYTES_MAX } = request
+    assertWhole('a queue offset', offset)
+    assertWhole('maxMessages', maxMessages)
+    assertWhole('maxBytes', maxBytes)
     const { log, queues, reader } = this.#context
     const result = new GetResult(reader)
     const queue = queues.find(request.topic, request.queueId)
@@ -125,14 +125,20 @@ export class MessageGetter {
         if (result.commitLogOffsets.length === 0) result.status = 'MESSAGE_WAS_REMOVING'
         continue
       }
-      if (!matchesEntry(filter, tagsCode)) continue
+      if (!matchesEntry(filter, tagsCode)) {
+        if (result.commitLogOffsets.length === 0) result.status = 'NO_MATCHED_MESSAGE'
+        continue
+      }
       const segment = log.segmentOf(offset, size)
       if (segment === undefined) {
         if (result.commitLogOffsets.length === 0) result.status = 'MESSAGE_WAS_REMOVING'
         skipBelow = nextSegmentOffset(log, offset)
         continue
       }
-      if (!matchesMessage(filter, () => copyMessage(this.#context.reader.bytes(offset, size)!, offset))) continue
+      if (!matchesMessage(filter, () => copyMessage(this.#context.reader.bytes(offset, size)!, offset))) {
+        if (result.commitLogOffsets.length === 0) result.status = 'NO_MATCHED_MESSAGE'
+        continue
+      }
       result.commitLogOffsets.push(offset)
       result.sizes.push(size)
       result.tagsCodes.push(tagsCode)
@@ -148,7 +154,7 @@ export class MessageGetter {
     if (index > from) return index
     result.status = 'OFFSET_FOUND_NULL'
     const { entriesPerFile } = queue.files
-    return index - (index % entriesPerFile) + entriesPerFile
+    return this.#corrected(index, index - (index % entriesPerFile) + entriesPerFile)
   }
 
   /** Never before there is one message, however large that is. */
@@ -177,6 +183,11 @@ export class MessageGetter {
 /** One past the last message of the queue that can be seen. */
 export function visibleMaxOffset(queue: ConsumeQueue, visibleOffset: number): number {
   return queue.logEnd <= visibleOffset ? queue.maxOffset : queue.firstAtOrBehind(visibleOffset)
+}
+
+function assertWhole(what: string, value: number): void {
+  if (Number.isSafeInteger(value)) return
+  throw new StoreError('ERR_INVALID_ARGUMENT', `${what} is a whole number, not ${String(value)}`, { value })
 }
 
 function nextSegmentOffset(log: CommitLog, offset: number): number {

@@ -1,6 +1,9 @@
+import { promisify } from 'node:util'
 import type { StoredMessage } from '../format/stored-message'
 import type { GetResult } from './get-result'
 import type { ReadRequest } from '../types'
+
+const nextTurn = promisify(setImmediate)
 
 export interface IterationContext {
   get(request: ReadRequest): GetResult
@@ -24,6 +27,8 @@ export async function* iterate(context: IterationContext, request: ReadRequest):
       yield message
       request.signal?.throwIfAborted()
     }
+    // A long way through entries that do not match, or through messages that nobody waits for, lets others have a turn.
+    await nextTurn()
     const isAtEnd = result.nextBeginOffset >= result.maxOffset && messages.length === 0
     // A slave leaves offsets as they are; this reader wants what there is.
     offset = Math.max(result.nextBeginOffset, result.minOffset)

@@ -39,9 +39,9 @@ export function offsetByTime(search: TimeSearch, boundary: 'lower' | 'upper'): n
  */
 export function nearestOffsetByTime(search: TimeSearch): number {
   const { queue, minOffset, maxOffset, timestamp } = search
-  const { starts, entriesPerFile } = queue.files
-  if (starts.length === 0) return 0
-  const start = starts.find((candidate) => queue.files.modifiedTime(candidate) >= timestamp) ?? starts[starts.length - 1]!
+  const { entriesPerFile } = queue.files
+  let start = minOffset - (minOffset % entriesPerFile)
+  while (start + entriesPerFile < maxOffset && queue.files.modifiedTime(start) < timestamp) start += entriesPerFile
   let low = Math.max(start, minOffset)
   let high = Math.min(start + entriesPerFile, maxOffset) - 1
   let left = -1

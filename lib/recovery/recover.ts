@@ -23,7 +23,8 @@ export interface RecoveryContext {
   dispatch: RecordDispatch
   readOnly: boolean
   isClean: boolean
-  hasIndexDirectory: boolean
+  /** The index directory is there, and no file of the last close is missing from it. */
+  hasIndex: boolean
   /** No queue has lost a file, or is gone. */
   queuesAreWhole: boolean
   checkCRC: boolean
@@ -40,12 +41,14 @@ export async function recover(context: RecoveryContext): Promise<Omit<RecoveryRe
     hasLog: log.segments.length > 0,
     hasQueues: queues.logEnd >= 0,
     isClean: context.isClean,
-    hasIndex: context.index === undefined || context.hasIndexDirectory,
+    hasIndex: context.index === undefined || context.hasIndex,
     queuesAreWhole: context.queuesAreWhole,
   })
   const report = { label: row.label, story: row.story, scannedFrom: 0, dispatchedFrom: 0, logEnd: 0, zeroedBytes: 0, damage: [] }
   if (row.scan === 'refuse') throw logMissing(queues)
   if (row.scan === 'nothing') return report
+  // What is left of an index that has lost a file is made again with the rest.
+  if (!context.hasIndex) await context.index?.cutFrom(0, () => pauseForIndex(context))
   const planned = findScanStart(context, row)
   const scannedFrom = context.isClean ? planned : await forgetFrom(context, planned)
   const { result, restartedFrom } = await scanAndDispatch(context, scannedFrom)
@@ -89,8 +92,7 @@ async function forgetFrom(context: RecoveryContext, scanStart: number): Promise<
   const { log, queues, index } = context
   const from = log.segments.at(scanStart)!.fromOffset
   for (const queue of queues) queue.truncate(queue.firstAtOrBehind(from))
-  const pause = (): Promise<void> => context.pause({ phase: 'index', done: 0, total: 0, unit: 'entries' })
-  const indexFrom = index === undefined ? from : await index.cutFrom(from, pause)
+  const indexFrom = index === undefined ? from : await index.cutFrom(from, () => pauseForIndex(context))
   return indexFrom < from ? Math.max(0, log.segments.indexOf(indexFrom)) : scanStart
 }
 
@@ -153,8 +155,11 @@ async function cutDerived(context: RecoveryContext, end: number): Promise<void> 
     if (isAhead) queue.truncate(queue.firstAtOrBehind(end))
     if (!readOnly && (isAhead || !isClean)) queue.finishTruncation()
   }
-  const pause = (): Promise<void> => context.pause({ phase: 'index', done: 0, total: 0, unit: 'entries' })
-  if (index !== undefined && index.coveredOffset >= end) await index.cutFrom(end, pause)
+  if (index !== undefined && index.coveredOffset >= end) await index.cutFrom(end, () => pauseForIndex(context))
+}
+
+function pauseForIndex({ pause }: RecoveryContext): Promise<void> {
+  return pause({ phase: 'index', done: 0, total: 0, unit: 'entries' })
 }
 
 /** Before the first acknowledgement all that was kept is on the disk. */

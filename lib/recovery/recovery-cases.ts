@@ -6,7 +6,7 @@ export interface RecoveryFacts {
   hasQueues: boolean
   /** The last one to write closed the store: there is no `abort`. */
   isClean: boolean
-  /** The index directory is there, or no index is kept. */
+  /** The index directory is there with all its files, or no index is kept. */
   hasIndex: boolean
   /** Every queue file has its size, and every queue of the last close is there. */
   queuesAreWhole: boolean
@@ -56,7 +56,7 @@ export const recoveryCases: readonly RecoveryCase[] = [
     label: '@clean-index-missing',
     when: { hasLog: true, hasQueues: true, isClean: true, hasIndex: false, queuesAreWhole: true },
     scan: 'log-start',
-    story: 'closed in order, but the index directory is gone: it is made again (the engine goes on without)',
+    story: 'closed in order, but the index, or a file of it, is gone: it is made again (the engine goes on without)',
   },
   {
     label: '@clean-queue-damaged',
@@ -80,7 +80,7 @@ export const recoveryCases: readonly RecoveryCase[] = [
     label: '@crash-index-missing',
     when: { hasLog: true, hasQueues: true, isClean: false, hasIndex: false, queuesAreWhole: true },
     scan: 'log-start',
-    story: 'a crash, and the index directory is gone',
+    story: 'a crash, and the index, or a file of it, is gone',
   },
   {
     label: '@crash-queue-damaged',

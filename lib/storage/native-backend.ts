@@ -167,7 +167,7 @@ function describeProcess(processId: number | undefined): string {
  * The kernel does not say who holds a lock that belongs to an open file, but lists it with each descriptor of
  * that file; of other users' processes only the privileged see those.
  */
-function findLockHolder(path: string): number | undefined {
+export function findLockHolder(path: string): number | undefined {
   const target = unlessItFails(() => fs.realpathSync(path))
   if (target === undefined) return undefined
   const processes = unlessItFails(() => fs.readdirSync('/proc')) ?? []

@@ -149,7 +149,7 @@ t.test('a queue that cannot be written stays in memory, and puts are refused unt
   const store = await openFaulty(t, faults)
   appendMessages(store, 0, 10)
   faults.write = { path: /consumequeue/, error: diskFull() }
-  await store.flush()
+  await t.rejects(store.flush(), { code: 'ERR_DISK_FULL' })
   t.throws(() => store.append(message), { code: 'ERR_DISK_FULL' })
   t.same(await readNumbers(store), range(0, 10), 'reads go on')
   faults.write = undefined as never

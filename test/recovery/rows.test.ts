@@ -104,7 +104,7 @@ t.test('@clean-queue-damaged: one queue is gone whose messages all lie in old se
 t.test('@clean: a queue lost without a trace in the list is found by the messages that follow', async (t) => {
   const directory = await makeStore(t, COUNT)
   rmSync(join(directory, 'consumequeue', 'payments', '1'), { recursive: true })
-  rmSync(join(directory, 'mqstore-queues.ndjson'))
+  rmSync(join(directory, 'mqstore-manifest.json'))
   const report = await expectRecovered(t, directory, '@clean')
   t.equal(report.scannedFrom, 0, 'the scan began anew at the start of the log')
 })

@@ -1,4 +1,5 @@
-import { createReadStream } from 'node:fs'
+import { open } from 'node:fs/promises'
+import type { Readable } from 'node:stream'
 import { isStoreError, type StoreError } from '../../errors'
 import type { PutResult } from '../../put-result'
 import { MessageStore } from '../../store'
@@ -23,10 +24,10 @@ export const append: Verb = {
   async run({ terminal, output, arguments: { positionals }, openOptions }) {
     const [directory, file] = positionals as [string, string?]
     const interrupt = terminal.catchInterrupt()
-    const input = file === undefined ? terminal.stdin : createReadStream(file)
+    const input = file === undefined ? terminal.stdin : (await open(file)).createReadStream()
     const store = await MessageStore.open(directory, { ...openOptions, readOnly: false })
     try {
-      const isComplete = await appendLines(store, linesOf(input, interrupt), output)
+      const isComplete = await appendLines(store, input, interrupt, output)
       if (interrupt.aborted) output.message('interrupted: lines that have no result were not put')
       if (store.failure !== undefined) throw store.failure
       return isComplete && !interrupt.aborted ? ExitCode.fine : ExitCode.findings
@@ -43,31 +44,41 @@ interface Answer {
 }
 
 /** @returns whether every line was put */
-async function appendLines(store: MessageStore, lines: AsyncIterable<string>, output: Output): Promise<boolean> {
+async function appendLines(store: MessageStore, input: Readable, interrupt: AbortSignal, output: Output): Promise<boolean> {
   const inFlight: Promise<Answer>[] = []
+  const stop = new AbortController()
+  interrupt.addEventListener('abort', () => stop.abort())
+  store.on('failed', () => stop.abort())
   let isComplete = true
-  let number = 0
-  const answerOldest = async (): Promise<void> => {
-    const { line, isPut } = await inFlight.shift()!
-    isComplete &&= isPut
-    await output.line(line)
-    // Whoever waits for an acknowledgement gets it once there are no more to come at once.
-    if (inFlight.length === 0) await output.flush()
-  }
+  let failure: unknown
   let answering: Promise<void> | undefined
-  const answerAll = async (): Promise<void> => {
-    while (inFlight.length > 0) await answerOldest()
-    answering = undefined
+  const answer = async (): Promise<void> => {
+    try {
+      for (let oldest = inFlight.shift(); oldest !== undefined; oldest = inFlight.shift()) {
+        const { line, isPut } = await oldest
+        isComplete &&= isPut
+        await output.line(line)
+        // Whoever waits for an acknowledgement gets it once there are no more to come at once.
+        if (inFlight.length === 0) await output.flush()
+      }
+    } catch (error) {
+      failure = error
+      stop.abort()
+    } finally {
+      answering = undefined
+    }
   }
-  for await (const line of lines) {
+  let number = 0
+  for await (const line of linesOf(input, stop.signal)) {
     number++
     if (line.trim() === '') continue
     inFlight.push(put(store, line, number))
-    answering ??= answerAll()
+    answering ??= answer()
     if (inFlight.length >= IN_FLIGHT_MAX) await answering
-    if (store.failure !== undefined) break
   }
   await answering
+  await Promise.allSettled(inFlight)
+  if (failure !== undefined) throw failure
   return isComplete
 }
 

@@ -23,6 +23,6 @@ export const query: Verb = {
         await context.output.line(messageLine(message, {}))
       }
       return ExitCode.fine
-    })
+    }, {})
   },
 }

@@ -1,0 +1,125 @@
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { MessageStore } from '../dist/esm.mjs'
+
+/**
+ * One round of one workload on our store, the same work as in java/Bench.java: JSON in as the only argument, JSON
+ * out as the last line. The configuration is the default one, flushDiskType aside.
+ */
+
+const pullSize = 32
+const host = '127.0.0.1:10911'
+/** One turn of the event loop now and then, as any writer would have it: flushes begin and end there. */
+const appendsPerTurn = 1000
+
+const measurements = {
+  append: measureAppend,
+  put: measurePut,
+  pull: (store, workload) => measurePulling(store, workload, (result) => result.commitLogOffsets.length),
+  slice: (store, workload) => measurePulling(store, workload, (result) => result.buffers.length),
+  decode: (store, workload) => measurePulling(store, workload, (result) => result.messages.reduce(countDecoded, 0)),
+  query: measureQueries,
+}
+
+const { workload, directory } = JSON.parse(process.argv[2])
+const warmUpDirectory = join(directory, 'warm-up')
+await run({ ...workload, messages: workload.warmUpMessages }, warmUpDirectory)
+rmSync(warmUpDirectory, { recursive: true })
+console.log(JSON.stringify(await run(workload, join(directory, 'measured'))))
+
+async function run(workload, storeDirectory) {
+  const store = await MessageStore.open(storeDirectory, { flushDiskType: workload.flushDiskType })
+  const figures = {}
+  for (const measure of workload.measures) {
+    const started = performance.now()
+    const count = await measurements[measure](store, workload)
+    figures[measure] = (count * 1000) / (performance.now() - started)
+  }
+  const found = measurements.pull(store, workload)
+  if (found !== workload.messages) throw new Error(`${found} of ${workload.messages} messages are there`)
+  await store.close()
+  return figures
+}
+
+function messageOf(number, { topics, queues }, body) {
+  return {
+    topic: topicOf(number, topics),
+    queueId: Math.floor(number / topics) % queues,
+    body,
+    properties: { TAGS: 'tagA', KEYS: `key${number}` },
+    bornTimestamp: Date.now(),
+    bornHost: host,
+    storeHost: host,
+  }
+}
+
+async function measureAppend(store, workload) {
+  const { messages } = workload
+  const body = bodyOf(workload)
+  for (let number = 0; number < messages; number++) {
+    const { status } = store.append(messageOf(number, workload, body))
+    if (status !== 'PUT_OK') throw new Error(status)
+    if (number % appendsPerTurn === 0) await new Promise(setImmediate)
+  }
+  return messages
+}
+
+async function measurePut(store, workload) {
+  const { messages, inFlight } = workload
+  const body = bodyOf(workload)
+  let next = 0
+  const writeInTurn = async () => {
+    while (next < messages) {
+      const { status } = await store.put(messageOf(next++, workload, body))
+      if (status !== 'PUT_OK') throw new Error(status)
+    }
+  }
+  await Promise.all(Array.from({ length: inFlight }, writeInTurn))
+  return messages
+}
+
+function measurePulling(store, { topics, queues }, countOf) {
+  let count = 0
+  for (let topicNumber = 0; topicNumber < topics; topicNumber++) {
+    for (let queueId = 0; queueId < queues; queueId++) {
+      const topic = topicOf(topicNumber, topics)
+      for (let offset = 0; ; ) {
+        const result = store.get({ topic, queueId, offset, maxMessages: pullSize })
+        if (result.status !== 'FOUND') break
+        count += countOf(result)
+        offset = result.nextBeginOffset
+        result.release()
+      }
+    }
+  }
+  return count
+}
+
+/** Java decodes all there is, ours what is asked for: ask for all. */
+function countDecoded(count, message) {
+  const decoded = [
+    message.topic, message.queueId, message.queueOffset, message.commitLogOffset, message.storeSize, message.flag, message.sysFlag,
+    message.bodyCRC, message.bornTimestamp, message.storeTimestamp, message.bornHost, message.storeHost, message.reconsumeTimes,
+    message.preparedTransactionOffset, message.msgId, message.properties, message.body,
+  ]
+  return decoded.includes(undefined) ? count : count + 1
+}
+
+function measureQueries(store, { topics, messages, queries }) {
+  for (let index = 0; index < queries; index++) {
+    const number = (index * 7919) % messages
+    const result = store.query({ topic: topicOf(number, topics), key: `key${number}`, max: pullSize })
+    if (result.messages.length === 0) throw new Error(`key${number} is not found`)
+  }
+  return queries
+}
+
+function topicOf(number, topics) {
+  return `bench-${number % topics}`
+}
+
+function bodyOf({ bodySize }) {
+  const body = Buffer.alloc(bodySize)
+  for (let index = 0; index < bodySize; index++) body[index] = Math.imul(index + 1, 0x9e3779b1) >>> 24
+  return body
+}

@@ -1,0 +1,56 @@
+import { execFile, execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { showProgress } from './demo/progress.js'
+
+export const ours = [process.execPath, fileURLToPath(new URL('ours.js', import.meta.url))]
+
+/**
+ * Runs every workload on every side, round after round, so that what changes on the machine in the meantime changes
+ * for all; the side that goes first changes from round to round.
+ * @param {Record<string, string[]>} sides command of each side
+ * @returns for each workload, side and measure the rates of all rounds, per second
+ */
+export async function runRounds({ workloads, sides, rounds, directory }) {
+  const rates = Object.fromEntries(workloads.map(({ name }) => [name, Object.fromEntries(Object.keys(sides).map((side) => [side, {}]))]))
+  for (let round = 0; round < rounds; round++) {
+    const order = Object.keys(sides)
+    if (round % 2 === 1) order.reverse()
+    for (const workload of workloads) {
+      for (const side of order) {
+        showProgress(`round ${round + 1} of ${rounds}: ${workload.title}, ${side}`)
+        const figures = await runOnce(sides[side], workload, directory)
+        for (const [measure, rate] of Object.entries(figures)) (rates[workload.name][side][measure] ??= []).push(rate)
+      }
+    }
+  }
+  return rates
+}
+
+async function runOnce([command, ...commandArguments], workload, parent) {
+  const directory = mkdtempSync(join(parent, 'round-'))
+  const running = promisify(execFile)(command, [...commandArguments, JSON.stringify({ workload, directory })])
+  const stop = () => running.child.kill('SIGKILL')
+  // Before the directory is removed, not after: it would write on.
+  process.prependListener('exit', stop)
+  try {
+    const { stdout } = await running
+    return JSON.parse(stdout.trim().split('\n').at(-1))
+  } finally {
+    process.off('exit', stop)
+    rmSync(directory, { recursive: true, force: true })
+    dropCaches()
+  }
+}
+
+/** What one round leaves to be written or kept in memory is not the next one's business. */
+function dropCaches() {
+  try {
+    execFileSync('sync')
+    if (process.getuid?.() === 0) writeFileSync('/proc/sys/vm/drop_caches', '3')
+  } catch {
+    // No such command or file here, or not allowed: the figures then vary more, which the table shows.
+  }
+}
