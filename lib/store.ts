@@ -18,7 +18,7 @@ import type { GetResult } from './read/get-result'
 import { iterate } from './read/iterate'
 import { LogReader } from './read/log-reader'
 import { nearestOffsetByTime, offsetByTime } from './read/offset-by-time'
-import { queryByKey } from './read/query'
+import { queryByKey, type QueryContext } from './read/query'
 import { MANIFEST_NAME, writeManifest } from './recovery/manifest'
 import { replayRecords } from './recovery/replay'
 import type {
@@ -36,6 +36,7 @@ export class MessageStore extends StoreEmitter {
   readonly #encoder: MessageEncoder
   readonly #reader: LogReader
   readonly #getter: MessageGetter
+  readonly #queryContext: QueryContext
   readonly #dispatchers: Dispatchers
   readonly #group: GroupCommit
   readonly #schedule: FlushSchedule
@@ -98,6 +99,8 @@ export class MessageStore extends StoreEmitter {
       { log, queues, reader: this.#reader, visibleOffset },
       { ...options, correctsOffset: options.brokerRole !== 'SLAVE' || options.offsetCheckInSlave },
     )
+    const { maxMsgsNumBatch, defaultQueryMaxNum } = options
+    this.#queryContext = { index: parts.index, reader: this.#reader, visibleOffset, maxMsgsNumBatch, defaultQueryMaxNum }
     this.#dispatchers = new Dispatchers(dispatchers, this.#reader)
     this.#group = new GroupCommit({ get maxOffset() { return log.maxOffset }, flush: (from, to) => this.#flushLog(from, to) }, clock, {
       onFlushed: (from, to, milliseconds) => this.#onFlushed(from, to, milliseconds),
@@ -232,8 +235,7 @@ export class MessageStore extends StoreEmitter {
   /** Finds messages by key: the newest `max` of them, by ascending commit log offset. */
   query(request: QueryRequest): QueryResult {
     this.#assertOpen()
-    const { options, index } = this.#parts
-    return queryByKey({ ...options, index, reader: this.#reader, visibleOffset: () => this.visibleOffset }, request)
+    return queryByKey(this.#queryContext, request)
   }
 
   /** The queue offset for a store time, see {@link OffsetByTimeRequest}; 0 for an unknown queue. */

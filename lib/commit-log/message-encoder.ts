@@ -88,11 +88,12 @@ export class MessageEncoder {
     this.count = 0
     this.totalSize = 0
     if (sysFlag & SysFlag.transactionMask) return illegal('a batch cannot be transactional')
-    if (!Array.isArray(batch.messages) || batch.messages.length === 0) return illegal('a batch holds at least one message')
+    const parts: MessageBatch['messages'] = batch.messages
+    if (!Array.isArray(parts) || parts.length === 0) return illegal('a batch holds at least one message')
     const batchProperties = batch.properties ?? NO_PROPERTIES
-    this.#reserveScratch((batch.messages.length + 1) * PROPERTIES_LENGTH_MAX)
+    this.#reserveScratch((parts.length + 1) * PROPERTIES_LENGTH_MAX)
     let bodyBytes = 0
-    for (const part of batch.messages) {
+    for (const part of parts as MessageBatch['messages']) {
       assertMessage(part)
       const { body, properties = NO_PROPERTIES, flag } = part
       const refusal = checkBody(body)

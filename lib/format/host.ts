@@ -12,9 +12,10 @@ export const IPV6_HOST_LENGTH = 20
 
 /** Parses `ip:port`; an IPv6 address may stand in brackets. */
 export function encodeHost(text: string): HostBytes {
-  const colon = String(text).lastIndexOf(':')
-  const address = String(text).slice(0, colon).replace(/^\[(.*)\]$/, '$1')
-  const portText = String(text).slice(colon + 1)
+  const given = String(text)
+  const colon = given.lastIndexOf(':')
+  const address = given.slice(0, colon).replace(/^\[(.*)\]$/, '$1')
+  const portText = given.slice(colon + 1)
   const port = Number(portText)
   const known = isIPv4(address) || isIPv6(address)
   if (!known || !/^\d{1,5}$/.test(portText) || port > 65_535) {

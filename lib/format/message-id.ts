@@ -5,7 +5,8 @@ import { IPV4_HOST_LENGTH, IPV6_HOST_LENGTH, type HostBytes } from './host'
 export function encodeMessageId(storeHost: HostBytes, commitLogOffset: number): string {
   const bytes = Buffer.alloc(storeHost.length + 8)
   bytes.set(storeHost)
-  bytes.writeBigInt64BE(BigInt(commitLogOffset), storeHost.length)
+  bytes.writeInt32BE(Math.floor(commitLogOffset / 0x1_0000_0000), storeHost.length)
+  bytes.writeInt32BE(commitLogOffset | 0, storeHost.length + 4)
   return bytes.toString('hex').toUpperCase()
 }
 

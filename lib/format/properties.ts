@@ -1,5 +1,3 @@
-import { writeUtf8 } from './java-string'
-
 /**
  * The properties of a record: `name 0x01 value 0x02 name 0x01 value …` in UTF-8. The 5.x encoder ends the
  * last pair with 0x02 too, the 4.x encoder does not; readers take both.
@@ -21,6 +19,8 @@ export const PropertyName = {
   INNER_NUM: 'INNER_NUM',
   CRC32: '__CRC32#',
 } as const
+
+const SHORT_TEXT = 64
 
 /** The most bytes that one UTF-16 code unit takes in UTF-8. */
 const UTF8_BYTES_MAX = 3
@@ -51,24 +51,33 @@ export function encodeProperties(
       const exact = Buffer.byteLength(name) + Buffer.byteLength(value) + 2
       if (exact > target.length - position) return TOO_LONG
     }
-    const valueFrom = writeUtf8(target, position, name) + 1
-    if (holds(target, position, valueFrom - 1, NAME_VALUE_SEPARATOR)) return HOLDS_SEPARATOR
-    target[valueFrom - 1] = NAME_VALUE_SEPARATOR
-    position = writeUtf8(target, valueFrom, value)
-    if (holds(target, valueFrom, position, PROPERTY_SEPARATOR)) return HOLDS_SEPARATOR
+    position = writeText(target, position, name, NAME_VALUE_SEPARATOR)
+    if (position < 0) return position
+    target[position++] = NAME_VALUE_SEPARATOR
+    position = writeText(target, position, value, PROPERTY_SEPARATOR)
+    if (position < 0) return position
     target[position++] = PROPERTY_SEPARATOR
   }
   if (position > start && !endWithSeparator) position--
   return position - start > PROPERTIES_LENGTH_MAX ? TOO_LONG : position
 }
 
-/** Whether a byte from `lowest` to the separator of pairs stands in [from, to). */
-function holds(bytes: Buffer, from: number, to: number, lowest: number): boolean {
-  for (let at = from; at < to; at++) {
-    const byte = bytes[at]!
-    if (byte <= PROPERTY_SEPARATOR && byte >= lowest) return true
+/**
+ * Writes `text`, in which no character from `lowest` to the separator of pairs may stand. A loop wins over calls into
+ * the runtime for the short ASCII strings that names, tags and keys are.
+ */
+function writeText(target: Buffer, position: number, text: string, lowest: number): number {
+  const length = text.length
+  let index = length > SHORT_TEXT ? length : 0
+  for (; index < length; index++) {
+    const code = text.charCodeAt(index)
+    if (code > 0x7f) break
+    if (code <= PROPERTY_SEPARATOR && code >= lowest) return HOLDS_SEPARATOR
+    target[position + index] = code
   }
-  return false
+  if (index === length && length <= SHORT_TEXT) return position + length
+  if (text.includes('\u0002') || (lowest === NAME_VALUE_SEPARATOR && text.includes('\u0001'))) return HOLDS_SEPARATOR
+  return position + target.utf8Write(text, position)
 }
 
 /**

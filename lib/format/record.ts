@@ -106,10 +106,10 @@ export function recordSize(fields: RecordFields): number {
   )
 }
 
-/** Copies short arrays by a loop, which beats the call into the runtime that `set` is. */
+/** Copies very short arrays by a loop, which beats the call into the runtime that `set` is. */
 function copy(target: Buffer, position: number, source: Uint8Array): number {
   const length = source.length
-  if (length > 48) target.set(source, position)
+  if (length > 10) target.set(source, position)
   else for (let index = 0; index < length; index++) target[position + index] = source[index]!
   return position + length
 }

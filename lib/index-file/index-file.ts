@@ -20,6 +20,9 @@ const SLOTS_PER_PAGE_BITS = 10
 const SLOTS_PER_PAGE = 1 << SLOTS_PER_PAGE_BITS
 const SECOND = 1000
 
+/** Words on their way to the file. */
+const chunk = Buffer.alloc(64 << 10)
+
 /** What is asked of a file: a hash, and the store times between which to look. */
 export interface IndexWanted {
   keyHash: number
@@ -326,8 +329,12 @@ export class IndexFile {
   }
 
   #writeWords(words: Int32Array, position: number): void {
-    const bytes = toOtherByteOrder(Buffer.from(bytesOf(words)))
-    this.#backend.files.write(this.#openDescriptor(), bytes, 0, bytes.length, position)
+    const bytes = bytesOf(words)
+    for (let from = 0; from < bytes.length; from += chunk.length) {
+      const length = bytes.copy(chunk, 0, from)
+      toOtherByteOrder(chunk)
+      this.#backend.files.write(this.#openDescriptor(), chunk, 0, length, position + from)
+    }
   }
 
   #header(): Buffer {

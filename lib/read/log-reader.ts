@@ -54,8 +54,10 @@ export class LogReader {
 
 /** A message that owns its bytes. */
 export function copyMessage(bytes: Buffer, offset: number): StoredMessage {
+  const copy = Buffer.allocUnsafe(bytes.length)
+  copy.set(bytes)
   try {
-    return new StoredMessage(Buffer.from(bytes))
+    return new StoredMessage(copy)
   } catch (error) {
     const { reason } = (error as StoreError).details
     throw new StoreError('ERR_CORRUPT', `the message at offset ${offset} is damaged: ${reason}`, { offset, reason })
