@@ -136,7 +136,7 @@ async function readLog({ parts, report, pause }: PartsContext, visit: (record: R
   const { damage } = await scanLog({
     segments: log.segments,
     check,
-    wasFlushed: (offset) => offset < end,
+    isDamage: (_finding, offset) => offset < end,
     pause: (done) => pause(`log: ${done} of ${end - log.minOffset} bytes`),
     visit: (bytes, view, position) => {
       const record = new RecordFacts(bytes, view, position, check.parts)

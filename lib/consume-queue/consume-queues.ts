@@ -8,6 +8,8 @@ import { ConsumeQueue, type QueueOwner } from './consume-queue'
 import { QueueFiles, type QueueFilesContext } from './queue-files'
 import { TopicTable, type Topic } from './topic-table'
 
+/** Queues looked at to learn the size of the files. */
+const QUEUES_SAMPLED = 64
 /** The most queue files that are open at a time. */
 const DESCRIPTORS_MAX = 4096
 
@@ -147,17 +149,18 @@ export class ConsumeQueues implements QueueOwner {
     return join(this.directory, topic, String(queueId))
   }
 
-  /** The size that the files of a store have counts, not the one that the options name. */
+  /** The size that most files of a store have counts, not the one that the options name. */
   #adoptFileSize(places: readonly { topic: string; queueId: number }[]): void {
-    for (const { topic, queueId } of places) {
+    const counts = new Map<number, number>()
+    for (const { topic, queueId } of places.slice(0, QUEUES_SAMPLED)) {
       const directory = this.#directoryOf(topic, queueId)
       for (const name of this.#context.files.list(directory) ?? []) {
         const size = parseSegmentName(name) === undefined ? 0 : this.#context.files.status(join(directory, name))!.size
-        if (size > 0 && size % QUEUE_ENTRY_LENGTH === 0) {
-          this.#context.entriesPerFile = size / QUEUE_ENTRY_LENGTH
-          return
-        }
+        if (size > 0 && size % QUEUE_ENTRY_LENGTH === 0) counts.set(size, (counts.get(size) ?? 0) + 1)
       }
     }
+    // The larger one of two that are as frequent: accidents make files shorter.
+    const [mostFrequent] = [...counts].sort(([leftSize, left], [rightSize, right]) => right - left || rightSize - leftSize)
+    if (mostFrequent !== undefined) this.#context.entriesPerFile = mostFrequent[0] / QUEUE_ENTRY_LENGTH
   }
 }

@@ -2,7 +2,7 @@ import type { Topic } from '../consume-queue/topic-table'
 import type { PreparedRecord } from '../commit-log/message-encoder'
 import { StoreError } from '../errors'
 import type { StoredMessage } from '../format/stored-message'
-import type { LogReader } from '../read/log-reader'
+import type { LogReader } from '../commit-log/log-reader'
 import type { Dispatcher, DispatchRecord } from '../types'
 
 /** The one object that dispatchers are called with; filled again for each record. */

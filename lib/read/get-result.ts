@@ -1,7 +1,7 @@
 import { StoreError } from '../errors'
 import type { StoredMessage } from '../format/stored-message'
 import type { GetStatus } from '../types'
-import { copyMessage, type LogReader } from './log-reader'
+import { copyMessage, type LogReader } from '../commit-log/log-reader'
 
 /**
  * What a get found: offsets and sizes at once, messages when asked for. The bytes stay the store's; a message

@@ -6,7 +6,7 @@ import { StoreError } from '../errors'
 import { PREFILL_SIZE, QUEUE_ENTRY_LENGTH, entryOffset, entrySize, entryTagsCode } from '../format/queue-entry'
 import type { GetRequest, GetStatus, MessageFilter } from '../types'
 import { GetResult } from './get-result'
-import { copyMessage, type LogReader } from './log-reader'
+import { copyMessage, type LogReader } from '../commit-log/log-reader'
 import { compileFilter, matchesEntry, matchesMessage } from './message-filter'
 
 export interface GetOptions {

@@ -1,6 +1,6 @@
 import type { CommitLog } from '../commit-log/commit-log'
 import type { ConsumeQueue } from '../consume-queue/consume-queue'
-import type { LogReader } from './log-reader'
+import type { LogReader } from '../commit-log/log-reader'
 
 export interface TimeSearch {
   queue: ConsumeQueue

@@ -2,7 +2,7 @@ import { topicHash } from '../format/index-layout'
 import type { StoredMessage } from '../format/stored-message'
 import type { IndexFiles } from '../index-file/index-files'
 import type { QueryRequest, QueryResult } from '../types'
-import type { LogReader } from './log-reader'
+import type { LogReader } from '../commit-log/log-reader'
 
 export interface QueryContext {
   index: IndexFiles | undefined

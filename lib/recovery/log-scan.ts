@@ -1,7 +1,7 @@
 import { readLong } from '../format/long'
 import type { SegmentList } from '../storage/segment-list'
 import type { Damage } from '../types'
-import type { RecordCheck } from './record-check'
+import type { Finding, RecordCheck } from './record-check'
 
 /** Bytes between two pauses. */
 const PAUSE_EVERY = 16 << 20
@@ -12,8 +12,8 @@ const MAGIC_AT = 4
 export interface LogScanOptions {
   segments: SegmentList
   check: RecordCheck
-  /** True when the log is known to have been on disk at `offset`, so that what is bad there is damage and no torn tail. */
-  wasFlushed(offset: number, lastStoreTimestamp: number): boolean
+  /** True when what is wrong at `offset` is damage, and no torn tail: the log behind it has been on disk. */
+  isDamage(finding: Finding, offset: number, lastStoreTimestamp: number): boolean
   /** Called now and then with the bytes done; may throw to end the scan. */
   pause(done: number): Promise<void>
   /** @returns false to end the scan */
@@ -66,7 +66,7 @@ export async function scanLog(options: LogScanOptions, fromSegment: number): Pro
       continue
     }
     const reason = finding === 'zeros' ? 'zeros where a record was' : check.reason
-    const resume = options.wasFlushed(offset, result.lastStoreTimestamp) ? findNextRecord(options, index, offset + 1) : undefined
+    const resume = options.isDamage(finding, offset, result.lastStoreTimestamp) ? findNextRecord(options, index, offset + 1) : undefined
     if (resume === undefined) return { ...result, end: offset }
     result.damage.push(damageAt(segment.path, offset, resume.offset, reason))
     index = resume.index

@@ -10,7 +10,7 @@ import type { Backend } from '../storage/ports'
 import type { Segment } from '../storage/segment'
 import { nonZeroRanges, writeZeros } from '../storage/zeros'
 import type { RecoveryProgress, RecoveryReport } from '../types'
-import { scanLog, type LogScanResult } from './log-scan'
+import { scanLog, type LogScanOptions, type LogScanResult } from './log-scan'
 import { RecordCheck } from './record-check'
 import { chooseCase, type RecoveryCase } from './recovery-cases'
 
@@ -105,22 +105,35 @@ async function scanAndDispatch(
     forceVerifyPropCRC: context.forceVerifyPropCRC,
     crc32: backend.crc32.bind(backend),
   })
-  const flushedUpTo = Math.max(context.checkpoint.fields.confirmPhyOffset, context.isClean ? context.queues.logEnd : 0)
-  const flushedTime = context.checkpoint.fields.physicMsgTimestamp
   const total = log.segments.last!.toOffset - log.segments.at(scanStart)!.fromOffset
   if (!context.isClean) dropCaches(context, scanStart)
   for (;;) {
     const result = await scanLog({
       segments: log.segments,
       check,
-      wasFlushed: (offset, lastStoreTimestamp) =>
-        offset < flushedUpTo || (lastStoreTimestamp > 0 && lastStoreTimestamp < flushedTime && flushedUpTo === 0),
+      isDamage: damageTest(context),
       pause: (done) => context.pause({ phase: 'log', done, total, unit: 'bytes' }),
       visit: (bytes, view, position) => dispatch.found(bytes, view, position, check.parts, scanStart === 0),
     }, scanStart)
     // A queue lacks messages from before the scan: look at all of the log.
     if (result.isComplete) return { result, restartedFrom: scanStart }
     scanStart = 0
+  }
+}
+
+/**
+ * Tells damage, which is stepped over, from a torn tail, which is cut: by what the checkpoint and an orderly close
+ * vouch for. Where nothing does, the checkpoint being lost, whole messages are kept rather than cut.
+ */
+function damageTest({ checkpoint, isClean, queues }: RecoveryContext): LogScanOptions['isDamage'] {
+  const { confirmPhyOffset, physicMsgTimestamp } = checkpoint.fields
+  const flushedUpTo = Math.max(confirmPhyOffset, isClean ? queues.logEnd : 0)
+  return (finding, offset, lastStoreTimestamp) => {
+    if (offset < flushedUpTo) return true
+    if (isClean) return finding === 'bad'
+    // 4.9 keeps no offset, but a time.
+    if (confirmPhyOffset === 0) return physicMsgTimestamp === 0 || lastStoreTimestamp < physicMsgTimestamp
+    return false
   }
 }
 

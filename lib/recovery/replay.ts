@@ -3,7 +3,7 @@ import type { ConsumeQueues } from '../consume-queue/consume-queues'
 import type { Dispatchers } from '../dispatch/dispatchers'
 import { readLong } from '../format/long'
 import { Position, isQueued } from '../format/record'
-import type { LogReader } from '../read/log-reader'
+import type { LogReader } from '../commit-log/log-reader'
 import type { Backend } from '../storage/ports'
 import type { RecoveryProgress } from '../types'
 import { scanLog } from './log-scan'
@@ -28,7 +28,7 @@ export async function replayRecords({ log, queues, reader, dispatchers, crc32, p
   await scanLog({
     segments: log.segments,
     check,
-    wasFlushed: (offset) => offset < end,
+    isDamage: (_finding, offset) => offset < end,
     pause: (done) => pause({ phase: 'dispatch', done, total, unit: 'bytes' }),
     visit: (_bytes, view, position) => {
       const offset = readLong(view, position + Position.physicalOffset)

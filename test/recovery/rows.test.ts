@@ -305,3 +305,40 @@ t.test('progress is told, and an open can be aborted and tried again', async (t)
   t.ok(phases.size > 0)
   await expectRecovered(t, directory, '@crash')
 })
+
+for (const compatibility of ['4.9', '5.3'] as const) {
+  for (const isClean of [true, false]) {
+    t.test(`${compatibility}, ${isClean ? 'closed in order' : 'killed, and the checkpoint lost'}: damage to the first message costs that one`, async (t) => {
+      const options = { ...small, compatibility }
+      const directory = await makeStore(t, COUNT, options)
+      const [first] = segmentFiles(directory)
+      const bytes = readFileSync(first!)
+      bytes[90]! ^= 1
+      writeFileSync(first!, bytes)
+      rmSync(join(directory, 'consumequeue'), { recursive: true })
+      if (!isClean) {
+        writeFileSync(join(directory, 'abort'), '')
+        rmSync(join(directory, 'checkpoint'))
+      }
+      const store = await MessageStore.open(directory, options)
+      t.match(store.recovery.damage, [{ offset: 0 }])
+      t.equal(store.recovery.zeroedBytes, 0)
+      const found = (await Promise.all(store.queues().map(async ({ topic, queueId }) => {
+        const numbers: number[] = []
+        for await (const { bornTimestamp } of store.read({ topic, queueId, offset: 0, follow: false })) numbers.push(bornTimestamp)
+        return numbers
+      }))).flat()
+      t.same(found.sort((left, right) => left - right), range(1, COUNT))
+      await store.close()
+    })
+  }
+}
+
+t.test('one cut queue file does not change the size of the others', async (t) => {
+  const directory = await makeStore(t, COUNT)
+  truncateSync(join(directory, 'consumequeue', 'orders', '0', '00000000000000000000'), 200)
+  await expectRecovered(t, directory, '@clean-queue-damaged')
+  for (const name of ['00000000000000000000', '00000000000000000400']) {
+    t.equal(statSync(join(directory, 'consumequeue', 'orders', '0', name)).size, 400)
+  }
+})

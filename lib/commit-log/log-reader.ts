@@ -1,4 +1,4 @@
-import type { CommitLog } from '../commit-log/commit-log'
+import type { CommitLog } from './commit-log'
 import { StoreError } from '../errors'
 import { MAGIC_V1, MAGIC_V2, Position, RECORD_LENGTH_MIN, readStoreTimestamp } from '../format/record'
 import { readLong } from '../format/long'
