@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { MessageEncoder, assertMessage, type Refusal } from './commit-log/message-encoder'
-import { Dispatchers } from './dispatch/dispatchers'
+import { Dispatchers, assertDispatchers } from './dispatch/dispatchers'
 import { StoreError, type ErrorCode } from './errors'
 import { StoreEmitter } from './events'
 import { FlushSchedule } from './flush/flush-schedule'
@@ -61,6 +61,7 @@ export class MessageStore extends StoreEmitter {
   static async open(options: OpenOptions): Promise<MessageStore>
   static async open(first: string | OpenOptions, second: OpenOptions = {}): Promise<MessageStore> {
     const [directory, options] = typeof first === 'string' ? [first, second] : [undefined, first]
+    assertDispatchers(options.dispatchers ?? [])
     let store: MessageStore | undefined
     const early: { message: string; file: string }[] = []
     const parts = await openStore(directory, options, {

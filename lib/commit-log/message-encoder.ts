@@ -167,10 +167,11 @@ export class MessageEncoder {
     record.properties = this.#scratch
     record.propertiesFrom = from
     record.propertiesTo = to
-    record.tags = properties[PropertyName.TAGS]
-    record.keys = properties[PropertyName.KEYS]
-    record.uniqueKey = properties[PropertyName.UNIQ_KEY]
-    record.delay = properties[PropertyName.DELAY]
+    // Null is left out of the record as well.
+    record.tags = properties[PropertyName.TAGS] ?? undefined
+    record.keys = properties[PropertyName.KEYS] ?? undefined
+    record.uniqueKey = properties[PropertyName.UNIQ_KEY] ?? undefined
+    record.delay = properties[PropertyName.DELAY] ?? undefined
     record.size = recordSize(record)
     const sizeMax = Math.min(this.#options.maxMessageSize + RECORD_OVERHEAD_MAX, this.#options.recordSizeMax)
     if (this.totalSize + record.size > this.#options.recordSizeMax || record.size > sizeMax) {
@@ -209,6 +210,9 @@ export class MessageEncoder {
       Number.isSafeInteger(flag) && Number.isSafeInteger(sysFlag) && Number.isSafeInteger(bornTimestamp) &&
       Number.isSafeInteger(reconsumeTimes) && Number.isSafeInteger(preparedTransactionOffset)
     if (!areNumbers) return illegal('flag, sysFlag, bornTimestamp, reconsumeTimes and preparedTransactionOffset are whole numbers')
+    if (typeof properties !== 'object' || Array.isArray(properties) || properties instanceof Map) {
+      return illegal('the properties are an object of names and texts')
+    }
     const refusal = checkBody(message.body)
     if (refusal !== undefined) return refusal
     if ((queueId | 0) !== queueId || queueId < 0) return illegal(`a queue id is a number from 0 to 2^31 - 1, not ${queueId}`)

@@ -132,9 +132,7 @@ export class QueueFiles {
   #create(start: number, path: string): void {
     const { files, descriptors, dirtyDirectories } = this.#context
     if (this.#starts.length === 0) files.makeDirectory(this.directory)
-    const descriptor = files.open(path, 'create')
-    files.truncate(descriptor, this.entriesPerFile * QUEUE_ENTRY_LENGTH)
-    descriptors.add(path, descriptor)
+    files.truncate(descriptors.create(path), this.entriesPerFile * QUEUE_ENTRY_LENGTH)
     dirtyDirectories.add(this.directory)
     this.#starts.push(start)
     this.#starts.sort((left, right) => left - right)

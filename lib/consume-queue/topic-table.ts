@@ -18,9 +18,9 @@ export class Topic {
   }
 }
 
-/** Whether a topic can be the name of a directory, as that of its queues. */
+/** Whether a topic can be the name of a directory, as that of its queues; half a character cannot. */
 export function canNameDirectory(topic: string): boolean {
-  return topic !== '' && topic !== '.' && topic !== '..' && !/[/\0]/.test(topic)
+  return !/\p{Surrogate}/u.test(topic) && topic !== '' && topic !== '.' && topic !== '..' && !/[/\0]/.test(topic)
 }
 
 export class TopicTable {

@@ -40,6 +40,15 @@ class CurrentRecord implements DispatchRecord {
   }
 }
 
+/** @throws ERR_INVALID_ARGUMENT where a place to replay from is none */
+export function assertDispatchers(dispatchers: readonly Dispatcher[]): void {
+  for (const { name, from = 0 } of dispatchers) {
+    if (Number.isSafeInteger(from)) continue
+    const message = `the dispatcher ${JSON.stringify(name)} replays from a commit log offset, not ${String(from)}`
+    throw new StoreError('ERR_INVALID_ARGUMENT', message, { value: from })
+  }
+}
+
 /** The callbacks of whoever embeds the store: each record once, in the order of the log. */
 export class Dispatchers {
   readonly #dispatchers: readonly Dispatcher[]

@@ -19,6 +19,8 @@ const ENTRY_WORDS = INDEX_ENTRY_LENGTH / WORD_LENGTH
 const SLOTS_PER_PAGE_BITS = 10
 const SLOTS_PER_PAGE = 1 << SLOTS_PER_PAGE_BITS
 const SECOND = 1000
+/** Entries that wait for each other to be put into their chains. */
+const UNCHAINED_MAX = 256
 
 /** Words on their way to the file. */
 const chunk = Buffer.alloc(64 << 10)
@@ -53,11 +55,13 @@ export class IndexFile {
   /** All slots, while the file is written to. */
   #slots: Int32Array | undefined
   #dirtyPages = new Uint8Array(0)
-  #hasDirtyPages = false
+  #hasUnwritten = false
   /** New entries, as words of this machine's byte order; turned when they are written. */
   #tail = new Int32Array(0)
   /** Number of the first entry in the tail. */
   #tailFrom = 1
+  /** Number of the first entry that is not in its chain yet. */
+  #chainFrom = 1
 
   readonly #mode: 'read' | 'write'
 
@@ -90,6 +94,7 @@ export class IndexFile {
     this.hashSlotCount = view.getInt32(HeaderPosition.hashSlotCount)
     this.indexCount = Math.min(Math.max(1, view.getInt32(HeaderPosition.indexCount)), this.#geometry.entries)
     this.#tailFrom = this.indexCount
+    this.#chainFrom = this.indexCount
   }
 
   get isFull(): boolean {
@@ -115,11 +120,7 @@ export class IndexFile {
 
   /** Adds an entry; the file must not be full. The rules are the engine's, its quirk with the first entry of a rolled file included. */
   put(keyHash: number, phyOffset: number, storeTimestamp: number): void {
-    const slots = this.#slots!
     const entry = this.indexCount
-    const slot = keyHash % slots.length
-    const newest = slots[slot]!
-    const previous = newest <= 0 || newest > entry ? 0 : newest
     const seconds = this.beginTimestamp > 0 ? Math.trunc((storeTimestamp - this.beginTimestamp) / SECOND) : 0
     const tail = this.#tail
     const at = (entry - this.#tailFrom) * ENTRY_WORDS
@@ -127,24 +128,42 @@ export class IndexFile {
     tail[at + 1] = Math.floor(phyOffset / WORD)
     tail[at + 2] = phyOffset | 0
     tail[at + 3] = Math.min(Math.max(0, seconds), 0x7fff_ffff)
-    tail[at + 4] = previous
-    slots[slot] = entry
-    this.#dirtyPages[slot >>> SLOTS_PER_PAGE_BITS] = 1
-    this.#hasDirtyPages = true
     if (entry <= 1) {
       this.beginPhyOffset = phyOffset
       this.beginTimestamp = storeTimestamp
     }
-    if (previous === 0) this.hashSlotCount++
     this.indexCount = entry + 1
     this.endPhyOffset = phyOffset
     this.endTimestamp = storeTimestamp
+    this.#hasUnwritten = true
+    if (entry - this.#chainFrom === UNCHAINED_MAX) this.#chain()
     if (at + ENTRY_WORDS === tail.length) this.#makeRoom()
+  }
+
+  /**
+   * Puts new entries into their chains, many at a time: each needs a slot from somewhere in a large table, and the
+   * processor waits for several at once when they are asked for in a row.
+   */
+  #chain(): void {
+    const slots = this.#slots!
+    const tail = this.#tail
+    for (let entry = this.#chainFrom; entry < this.indexCount; entry++) {
+      const at = (entry - this.#tailFrom) * ENTRY_WORDS
+      const slot = tail[at]! % slots.length
+      const newest = slots[slot]!
+      const previous = newest <= 0 || newest > entry ? 0 : newest
+      tail[at + 4] = previous
+      slots[slot] = entry
+      this.#dirtyPages[slot >>> SLOTS_PER_PAGE_BITS] = 1
+      if (previous === 0) this.hashSlotCount++
+    }
+    this.#chainFrom = this.indexCount
   }
 
   /** Calls back with the log offsets of matching entries, newest first, until that returns false. */
   forEachMatch(wanted: IndexWanted, visit: (phyOffset: number) => boolean): void {
     if (this.indexCount <= 1) return
+    if (this.#slots !== undefined) this.#chain()
     let entry = this.#slotForReading(wanted.keyHash % this.#geometry.slots)
     // Chains lead to smaller numbers only; what does not is damage, and ends the walk.
     let bound = this.indexCount
@@ -181,7 +200,7 @@ export class IndexFile {
     this.startWriting()
     const slots = this.#slots!.fill(0)
     this.#dirtyPages.fill(1)
-    this.#hasDirtyPages = true
+    this.#hasUnwritten = true
     this.hashSlotCount = 0
     let last = previous?.endPhyOffset ?? 0
     /** Number of the first entry of the message at `last`. */
@@ -211,9 +230,10 @@ export class IndexFile {
 
   /** Hands what is in memory to the file: entries, then slots, then the header that counts them. */
   write(): void {
-    if (this.#slots === undefined || !this.#hasDirtyPages) return
+    if (this.#slots === undefined || !this.#hasUnwritten) return
     this.#writeEntries()
     this.#writeSlots()
+    this.#hasUnwritten = false
     this.#backend.files.write(this.#openDescriptor(), this.#header(), 0, INDEX_HEADER_LENGTH, 0)
   }
 
@@ -286,6 +306,7 @@ export class IndexFile {
     if (entry === this.indexCount) return
     this.indexCount = entry
     this.#tailFrom = entry
+    this.#chainFrom = entry
     if (entry === 1) {
       this.#preset(previous)
       return
@@ -310,6 +331,7 @@ export class IndexFile {
   }
 
   #writeEntries(): void {
+    this.#chain()
     const held = this.#tail.subarray(0, (this.indexCount - this.#tailFrom) * ENTRY_WORDS)
     this.#writeWords(held, entryPosition(this.#geometry.slots, this.#tailFrom))
     this.#tailFrom = this.indexCount
@@ -325,7 +347,6 @@ export class IndexFile {
       this.#dirtyPages.fill(0, page, end)
       page = end
     }
-    this.#hasDirtyPages = false
   }
 
   #writeWords(words: Int32Array, position: number): void {

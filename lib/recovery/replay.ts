@@ -40,5 +40,5 @@ export async function replayRecords({ log, queues, reader, dispatchers, crc32, p
       }
       return true
     },
-  }, log.segments.indexOf(from))
+  }, [...log.segments].findIndex((segment) => segment.toOffset > from))
 }

@@ -22,11 +22,15 @@ export class DescriptorCache {
       this.#open.set(path, known)
       return known
     }
-    return this.add(path, this.#openFile(path))
+    return this.#add(path, this.#openFile(path, this.#mode))
   }
 
-  /** Hands over an open descriptor. */
-  add(path: string, descriptor: number): number {
+  /** Makes a file that is not there yet. */
+  create(path: string): number {
+    return this.#add(path, this.#openFile(path, 'create'))
+  }
+
+  #add(path: string, descriptor: number): number {
     if (this.#open.size >= this.#capacity) this.#closeOldest()
     this.#open.set(path, descriptor)
     return descriptor
@@ -44,16 +48,16 @@ export class DescriptorCache {
     this.#open.clear()
   }
 
-  #openFile(path: string): number {
+  #openFile(path: string, mode: 'read' | 'write' | 'create'): number {
     try {
-      return this.#files.open(path, this.#mode)
+      return this.#files.open(path, mode)
     } catch (error) {
       // The process has fewer descriptors than we hoped for: live with half of what we hold.
       const cause = (error as Error).cause ?? error
       if (systemErrorCode(cause) !== 'EMFILE' || this.#open.size < 2) throw error
       this.#capacity = Math.floor(this.#open.size / 2)
       while (this.#open.size > this.#capacity) this.#closeOldest()
-      return this.#files.open(path, this.#mode)
+      return this.#files.open(path, mode)
     }
   }
 

@@ -120,3 +120,26 @@ t.test('replay from the middle of a log whose first segments are gone', async (t
   test.same(late.seen.map(({ queueOffset }) => queueOffset), [4, 5, 6, 7, 8, 9, 10, 11])
   await again.close()
 })
+
+t.test('replay from inside a segment that is gone', async (test) => {
+  const backend = createMemoryBackend()
+  const store = await openStore(test, '/store', { ports: { backend } })
+  for (let at = 0; at < 12; at++) store.append(messageOfSize(1000))
+  await store.close()
+  backend.files.remove('/store/commitlog/00000000000000004096')
+  const late = recorder(5000)
+  const again = await openStore(test, '/store', { dispatchers: [late], ports: { backend } })
+  test.same(late.seen.map(({ queueOffset }) => queueOffset), [8, 9, 10, 11], 'goes on behind it')
+  await again.close()
+})
+
+t.test('a place to replay from that is none', async (test) => {
+  for (const from of [NaN, -1, 0.5]) {
+    const backend = createMemoryBackend()
+    const store = await openStore(test, '/store', { ports: { backend } })
+    store.append(message())
+    await store.close()
+    const code = await codeOf(async () => (await openStore(test, '/store', { dispatchers: [recorder(from)], ports: { backend } })).close())
+    test.ok(code === undefined || code.startsWith('ERR_'), `${from}: ${code}`)
+  }
+})
