@@ -61,6 +61,8 @@ export class MessageEncoder {
   readonly #topics: TopicTable
   readonly #crc32: Backend['crc32']
   readonly #hosts = new Map<string, HostBytes>()
+  #lastHost = ''
+  #lastHostBytes = defaultHost
   #scratch = Buffer.allocUnsafe(2 * PROPERTIES_LENGTH_MAX)
   #scratchEnd = 0
 
@@ -246,12 +248,15 @@ export class MessageEncoder {
 
   #host(text: string | undefined): HostBytes {
     if (text === undefined) return defaultHost
+    if (text === this.#lastHost) return this.#lastHostBytes
     let bytes = this.#hosts.get(text)
     if (bytes === undefined) {
       if (this.#hosts.size >= HOSTS_REMEMBERED_MAX) this.#hosts.clear()
       bytes = encodeHost(text)
       this.#hosts.set(text, bytes)
     }
+    this.#lastHost = text
+    this.#lastHostBytes = bytes
     return bytes
   }
 
