@@ -49,7 +49,6 @@ function messageOf(number, { topics, queues }, body) {
     queueId: Math.floor(number / topics) % queues,
     body,
     properties: { TAGS: 'tagA', KEYS: `key${number}` },
-    bornTimestamp: Date.now(),
     bornHost: host,
     storeHost: host,
   }

@@ -41,7 +41,8 @@ export class PreparedRecord extends RecordFields {
 /** The engine leaves this much for topic, properties and header on top of the largest body. */
 const RECORD_OVERHEAD_MAX = 65_536
 const HOSTS_REMEMBERED_MAX = 1024
-const defaultHost = encodeHost('127.0.0.1:0')
+const DEFAULT_HOST = '127.0.0.1:0'
+const defaultHostBytes = encodeHost(DEFAULT_HOST)
 const NO_PROPERTIES: Properties = {}
 const RETRY_TOPIC_PREFIX = '%RETRY%'
 
@@ -61,8 +62,8 @@ export class MessageEncoder {
   readonly #topics: TopicTable
   readonly #crc32: Backend['crc32']
   readonly #hosts = new Map<string, HostBytes>()
-  #lastHost = ''
-  #lastHostBytes = defaultHost
+  #lastHost = DEFAULT_HOST
+  #lastHostBytes = defaultHostBytes
   #scratch = Buffer.allocUnsafe(2 * PROPERTIES_LENGTH_MAX)
   #scratchEnd = 0
 
@@ -246,8 +247,7 @@ export class MessageEncoder {
     return { status: 'PROPERTIES_SIZE_EXCEEDED', reason }
   }
 
-  #host(text: string | undefined): HostBytes {
-    if (text === undefined) return defaultHost
+  #host(text = DEFAULT_HOST): HostBytes {
     if (text === this.#lastHost) return this.#lastHostBytes
     let bytes = this.#hosts.get(text)
     if (bytes === undefined) {

@@ -31,6 +31,8 @@ export class ConsumeQueue {
   readonly topic: string
   readonly queueId: number
   readonly files: QueueFiles
+  /** Offset up to which waiting readers have been told, -1 when they know all there is. Kept for whoever tells them. */
+  toldOffset = -1
   readonly #owner: QueueOwner
   #tail = Buffer.alloc(0)
   #tailView = new DataView(this.#tail.buffer)

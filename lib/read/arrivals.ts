@@ -6,8 +6,7 @@ import { visibleMaxOffset } from './get'
  * turn of the event loop.
  */
 export class Arrivals {
-  /** With the offset up to which readers know. */
-  readonly #noted = new Map<ConsumeQueue, number>()
+  #noted: ConsumeQueue[] = []
   readonly #waiting = new Map<string, Set<() => void>>()
   readonly #visibleOffset: () => number
   readonly #announce: ((queue: ConsumeQueue) => void)
@@ -20,13 +19,15 @@ export class Arrivals {
 
   /** The queue has messages from `offset` on, visible now or later. */
   note(queue: ConsumeQueue, offset: number): void {
-    if (!this.#noted.has(queue)) this.#noted.set(queue, offset)
+    if (queue.toldOffset >= 0) return
+    queue.toldOffset = offset
+    this.#noted.push(queue)
     this.schedule()
   }
 
   /** More may have become visible. */
   schedule(): void {
-    if (this.#isScheduled || this.#noted.size === 0) return
+    if (this.#isScheduled || this.#noted.length === 0) return
     this.#isScheduled = true
     setImmediate(this.#tell)
   }
@@ -51,18 +52,21 @@ export class Arrivals {
 
   /** Wakes all who wait. */
   close(): void {
-    this.#noted.clear()
+    this.#noted = []
     for (const waiting of this.#waiting.values()) for (const wake of waiting) wake()
   }
 
   readonly #tell = (): void => {
     this.#isScheduled = false
     const visibleOffset = this.#visibleOffset()
-    for (const [queue, known] of this.#noted) {
-      // Not all of it may be visible yet: it stays noted until the flush that shows the rest.
+    const noted = this.#noted
+    this.#noted = []
+    for (const queue of noted) {
+      const known = queue.toldOffset
       const maxOffset = visibleMaxOffset(queue, visibleOffset)
-      if (maxOffset === queue.maxOffset) this.#noted.delete(queue)
-      else this.#noted.set(queue, Math.max(known, maxOffset))
+      // Not all of it may be visible yet: it stays noted until the flush that shows the rest.
+      if (maxOffset < queue.maxOffset) this.#noted.push(queue)
+      queue.toldOffset = maxOffset < queue.maxOffset ? Math.max(known, maxOffset) : -1
       if (maxOffset <= known) continue
       for (const wake of this.#waiting.get(`${queue.topic} ${queue.queueId}`) ?? []) wake()
       this.#announce(queue)

@@ -27,13 +27,16 @@ export async function* iterate(context: IterationContext, request: ReadRequest):
       yield message
       request.signal?.throwIfAborted()
     }
-    // A long way through entries that do not match, or through messages that nobody waits for, lets others have a turn.
-    await nextTurn()
     const isAtEnd = result.nextBeginOffset >= result.maxOffset && messages.length === 0
     // A slave leaves offsets as they are; this reader wants what there is.
     offset = Math.max(result.nextBeginOffset, result.minOffset)
-    if (!isAtEnd) continue
+    if (!isAtEnd) {
+      // A long way through entries that do not match, or through messages that nobody waits for, lets others have a turn.
+      await nextTurn()
+      continue
+    }
     if (request.follow === false) return
+    // Nothing may come between that look and this wait: what arrived then would not be told.
     await context.arrival(request.topic, request.queueId, request.signal)
   }
 }

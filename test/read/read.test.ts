@@ -189,3 +189,16 @@ t.test('messages larger than a get', async (test) => {
   await reader.ended
   test.equal(reader.seen.length, 5)
 })
+
+t.test('what arrives while the reader looks at the end is not missed', async (test) => {
+  const store = await openHere(test)
+  const reader = store.read(queue)
+  for (let at = 0; at < 200; at++) {
+    const next = reader.next()
+    // Appended after none to three turns, so that every step of the reader is met.
+    for (let turns = 0; turns < at % 4; turns++) await turn()
+    append(store, String(at))
+    test.equal((await next).value?.body.toString(), String(at))
+  }
+  await reader.return(undefined)
+})
