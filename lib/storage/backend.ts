@@ -68,8 +68,15 @@ function loadNative(failures: Failures): Backend | undefined {
 }
 
 function loadMmapIo(failures: Failures): Backend | undefined {
-  const mmapIo = load<MmapIo>('mmap-io', failures)
-  return mmapIo && createMmapIoBackend(mmapIo)
+  // The package finds its binary with a tool that takes the arguments of this process, such as --directory, for its own.
+  const given = process.argv
+  process.argv = given.slice(0, 2)
+  try {
+    const mmapIo = load<MmapIo>('mmap-io', failures)
+    return mmapIo && createMmapIoBackend(mmapIo)
+  } finally {
+    process.argv = given
+  }
 }
 
 function load<Exports>(file: string, failures: Failures): Exports | undefined {
