@@ -59,9 +59,8 @@ export async function openStore(
   directory: string | undefined, open: OpenOptions & { ports?: { backend?: Backend } }, events: OpenEvents,
 ): Promise<StoreParts> {
   const started = performance.now()
-  const { properties, clock = systemClock, dispatchers: _, recovery = {}, ports, ...given } = open
-  const file = properties === undefined ? undefined : readProperties(properties)
-  const { options, unusedProperties } = resolveOptions(given, file, ownOptions)
+  const { clock = systemClock, recovery = {}, ports } = open
+  const { options, unusedProperties } = settleOptions(open)
   const root = resolve(directory ?? options.storePathRootDir)
   options.storePathCommitLog = resolve(rerootCommitLogPath(root, options))
   options.storePathRootDir = root
@@ -123,6 +122,12 @@ export async function openStore(
     for (const close of closing.reverse()) close()
     throw error
   }
+}
+
+/** The options of an open, its properties file read. */
+export function settleOptions(open: OpenOptions & { ports?: unknown }): { options: ResolvedOptions; unusedProperties: UnusedProperty[] } {
+  const { properties, clock: _clock, dispatchers: _dispatchers, recovery: _recovery, ports: _ports, ...given } = open
+  return resolveOptions(given, properties === undefined ? undefined : readProperties(properties), ownOptions)
 }
 
 function readProperties(file: string): { file: string; text: string } {

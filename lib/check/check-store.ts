@@ -1,13 +1,11 @@
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { CommitLog } from '../commit-log/commit-log'
 import { CHECKPOINT_LENGTH } from '../format/checkpoint-layout'
 import type { RecordParts } from '../format/record'
-import { resolveOptions } from '../options/options'
 import { readLayout, type LayoutAction } from '../recovery/layout'
 import { scanLog } from '../recovery/log-scan'
 import { RecordCheck } from '../recovery/record-check'
-import type { StoreParts } from '../open-store'
+import { settleOptions, type StoreParts } from '../open-store'
 import { findLockHolder } from '../storage/native-backend'
 import { nonZeroRanges } from '../storage/zeros'
 import type { Damage, OpenOptions } from '../types'
@@ -205,7 +203,6 @@ function checkBehindEnd({ parts: { backend: { files }, options, log }, report }:
 }
 
 /** What the options say; the open for the check leaves the index alone. */
-function keepsIndex({ properties, ...given }: OpenOptions): boolean {
-  const file = properties === undefined ? undefined : { file: properties, text: readFileSync(properties, 'utf8') }
-  return resolveOptions(given, file).options.messageIndexEnable
+function keepsIndex(open: OpenOptions): boolean {
+  return settleOptions(open).options.messageIndexEnable
 }

@@ -21,12 +21,30 @@ export const layoutCases: readonly {
   action: LayoutAction
   story: string
 }[] = [
-  { label: '@directory', isDirectory: true, hasSegmentName: 'any', size: 'any', action: 'ignored', story: 'a directory is nobody’s segment (4.9 refuses to start)' },
-  { label: '@foreign', isDirectory: false, hasSegmentName: false, size: 'any', action: 'ignored', story: 'a file without a number for a name was put there by someone (the engine fails to load)' },
-  { label: '@empty', isDirectory: false, hasSegmentName: true, size: 'empty', action: 'removed', story: 'a crash between creating and sizing a segment (4.9 refuses to start)' },
-  { label: '@short', isDirectory: false, hasSegmentName: true, size: 'short', action: 'completed', story: 'a crash or a full disk while blocks were reserved, or a cut copy: the missing end is zeros (the engine refuses to start)' },
-  { label: '@right', isDirectory: false, hasSegmentName: true, size: 'right', action: 'segment', story: 'a segment' },
-  { label: '@long', isDirectory: false, hasSegmentName: true, size: 'long', action: 'refused', story: 'no crash makes a segment longer: this is another store’s' },
+  {
+    label: '@directory', isDirectory: true, hasSegmentName: 'any', size: 'any', action: 'ignored',
+    story: 'a directory is nobody’s segment (4.9 refuses to start)',
+  },
+  {
+    label: '@foreign', isDirectory: false, hasSegmentName: false, size: 'any', action: 'ignored',
+    story: 'a file without a number for a name was put there by someone (the engine fails to load)',
+  },
+  {
+    label: '@empty', isDirectory: false, hasSegmentName: true, size: 'empty', action: 'removed',
+    story: 'a crash between creating and sizing a segment (4.9 refuses to start)',
+  },
+  {
+    label: '@short', isDirectory: false, hasSegmentName: true, size: 'short', action: 'completed',
+    story: 'a crash or a full disk while blocks were reserved, or a cut copy: the missing end is zeros (the engine refuses to start)',
+  },
+  {
+    label: '@right', isDirectory: false, hasSegmentName: true, size: 'right', action: 'segment',
+    story: 'a segment',
+  },
+  {
+    label: '@long', isDirectory: false, hasSegmentName: true, size: 'long', action: 'refused',
+    story: 'no crash makes a segment longer: this is another store’s',
+  },
 ]
 
 export interface LayoutEntry {
