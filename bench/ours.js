@@ -46,7 +46,7 @@ async function run(workload, storeDirectory) {
 function messageOf(number, { topics, queues }, body) {
   return {
     topic: topicOf(number, topics),
-    queueId: Math.floor(number / topics) % queues,
+    queueId: ((number / topics) | 0) % queues,
     body,
     properties: { TAGS: 'tagA', KEYS: `key${number}` },
     bornHost: host,
