@@ -40,13 +40,18 @@ export function readManifest(files: FileSystem, path: string): Manifest {
   const descriptor = files.open(path, 'read')
   try {
     files.read(descriptor, bytes, 0, size, 0)
-    const { indexFiles, queues } = JSON.parse(bytes.toString()) as Partial<Manifest>
-    return Array.isArray(indexFiles) && Array.isArray(queues) ? { indexFiles, queues } : NOTHING
+    const content: unknown = JSON.parse(bytes.toString())
+    return isManifest(content) ? content : NOTHING
   } catch {
     return NOTHING
   } finally {
     files.close(descriptor)
   }
+}
+
+function isManifest(content: unknown): content is Manifest {
+  const { indexFiles, queues } = (content ?? {}) as { [key in keyof Manifest]: unknown }
+  return Array.isArray(indexFiles) && Array.isArray(queues) && queues.every((queue) => typeof queue === 'object' && queue !== null)
 }
 
 /**

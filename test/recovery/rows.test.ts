@@ -342,3 +342,11 @@ t.test('one cut queue file does not change the size of the others', async (t) =>
     t.equal(statSync(join(directory, 'consumequeue', 'orders', '0', name)).size, 400)
   }
 })
+
+t.test('the list of the last close can hold anything, and does no harm', async (t) => {
+  for (const content of ['', '{', 'null', '[]', '{"indexFiles":[],"queues":[null]}', '{"indexFiles":[null],"queues":7}', '{"indexFiles":[],"queues":[{}]}']) {
+    const directory = await makeStore(t, COUNT)
+    writeFileSync(join(directory, 'mqstore-manifest.json'), content)
+    await expectRecovered(t, directory, '@clean')
+  }
+})
