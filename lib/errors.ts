@@ -77,6 +77,12 @@ export function isStoreError(error: unknown): error is StoreError {
   return typeof error === 'object' && error !== null && mark in error
 }
 
+/** @throws ERR_INVALID_ARGUMENT for what is no safe integer */
+export function assertWhole(what: string, value: number): void {
+  if (Number.isSafeInteger(value)) return
+  throw new StoreError('ERR_INVALID_ARGUMENT', `${what} is a whole number, not ${String(value)}`, { value })
+}
+
 /** The errno name (`ENOSPC`) of a system error, or undefined. */
 export function systemErrorCode(error: unknown): string | undefined {
   const code = (error as { code?: unknown } | null)?.code

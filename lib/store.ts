@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { MessageEncoder, assertMessage, type Refusal } from './commit-log/message-encoder'
 import { Dispatchers, assertDispatchers } from './dispatch/dispatchers'
-import { StoreError, type ErrorCode } from './errors'
+import { StoreError, assertWhole, type ErrorCode } from './errors'
 import { StoreEmitter } from './events'
 import { FlushSchedule } from './flush/flush-schedule'
 import { GroupCommit } from './flush/group-commit'
@@ -227,9 +227,7 @@ export class MessageStore extends StoreEmitter {
   lookup(msgIdOrOffset: string | number): StoredMessage | undefined {
     this.#assertOpen()
     const offset = typeof msgIdOrOffset === 'number' ? msgIdOrOffset : decodeMessageId(msgIdOrOffset)
-    if (!Number.isSafeInteger(offset)) {
-      throw new StoreError('ERR_INVALID_ARGUMENT', `a commit log offset is a whole number, not ${offset}`, { value: offset })
-    }
+    assertWhole('a commit log offset', offset)
     return offset < this.visibleOffset ? this.#reader.messageAt(offset) : undefined
   }
 
@@ -356,9 +354,9 @@ export class MessageStore extends StoreEmitter {
   // Flushing and closing
 
   /**
-   * Resolves once every message written before the call is on disk; queues and index as well, unless a full disk keeps them.
+   * Resolves once everything written before the call is on disk, queues and index as well.
    *
-   * @throws ERR_FLUSH_FAILED, ERR_FILE_REPLACED
+   * @throws ERR_FLUSH_FAILED, ERR_FILE_REPLACED; ERR_DISK_FULL when there was no room for queues or index: the messages are on disk then
    */
   async flush(): Promise<void> {
     this.#assertOpen()

@@ -8,6 +8,8 @@ export class Topic {
   readonly bytes: Buffer
   /** Java hash code of `name#`. */
   readonly hash: number
+  /** False for a topic, of a log from elsewhere, that cannot be the name of a directory. */
+  readonly canHaveQueues: boolean
   /** By queue id. */
   readonly queues = new Map<number, ConsumeQueue>()
 
@@ -15,6 +17,7 @@ export class Topic {
     this.name = name
     this.bytes = Buffer.from(name)
     this.hash = topicHash(name)
+    this.canHaveQueues = canNameDirectory(name)
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Topic } from '../consume-queue/topic-table'
 import type { PreparedRecord } from '../commit-log/message-encoder'
-import { StoreError } from '../errors'
+import { StoreError, assertWhole } from '../errors'
 import type { StoredMessage } from '../format/stored-message'
 import type { LogReader } from '../commit-log/log-reader'
 import type { Dispatcher, DispatchRecord } from '../types'
@@ -42,11 +42,7 @@ class CurrentRecord implements DispatchRecord {
 
 /** @throws ERR_INVALID_ARGUMENT where a place to replay from is none */
 export function assertDispatchers(dispatchers: readonly Dispatcher[]): void {
-  for (const { name, from = 0 } of dispatchers) {
-    if (Number.isSafeInteger(from)) continue
-    const message = `the dispatcher ${JSON.stringify(name)} replays from a commit log offset, not ${String(from)}`
-    throw new StoreError('ERR_INVALID_ARGUMENT', message, { value: from })
-  }
+  for (const { name, from = 0 } of dispatchers) assertWhole(`the "from" of the dispatcher ${JSON.stringify(name)}`, from)
 }
 
 /** The callbacks of whoever embeds the store: each record once, in the order of the log. */

@@ -1,7 +1,7 @@
 import type { PreparedRecord } from '../commit-log/message-encoder'
 import type { ConsumeQueue } from '../consume-queue/consume-queue'
 import type { ConsumeQueues } from '../consume-queue/consume-queues'
-import { canNameDirectory, type Topic } from '../consume-queue/topic-table'
+import type { Topic } from '../consume-queue/topic-table'
 import { readLong } from '../format/long'
 import { PropertyName, forEachProperty } from '../format/properties'
 import { Position, RECORD_LENGTH_MIN, SysFlag, isQueued, type RecordParts } from '../format/record'
@@ -50,7 +50,7 @@ export class RecordDispatch {
     const properties = readDispatchProperties(bytes, position, parts)
     const queueId = view.getInt32(position + Position.queueId)
     // A log from elsewhere may say anything: no queue is made outside of its directory.
-    if (isQueued(parts.sysFlag) && queueId >= 0 && canNameDirectory(topic.name)) {
+    if (isQueued(parts.sysFlag) && queueId >= 0 && topic.canHaveQueues) {
       const queue = this.#queues.findOrCreate(topic, queueId)
       const claimed = readLong(view, position + Position.queueOffset)
       const queueOffset = isPlausible(claimed, queue, offset) ? claimed : queue.maxOffset

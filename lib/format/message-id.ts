@@ -1,11 +1,12 @@
 import { StoreError } from '../errors'
 import { IPV4_HOST_LENGTH, IPV6_HOST_LENGTH, type HostBytes } from './host'
+import { highWord } from './long'
 
 /** The offset message id: upper-case hex of the store host (address, port) and the commit log offset. */
 export function encodeMessageId(storeHost: HostBytes, commitLogOffset: number): string {
   const bytes = Buffer.alloc(storeHost.length + 8)
   bytes.set(storeHost)
-  bytes.writeInt32BE(Math.floor(commitLogOffset / 0x1_0000_0000), storeHost.length)
+  bytes.writeInt32BE(highWord(commitLogOffset), storeHost.length)
   bytes.writeInt32BE(commitLogOffset | 0, storeHost.length + 4)
   return bytes.toString('hex').toUpperCase()
 }

@@ -104,12 +104,3 @@ export function decodeProperties(text: string): Record<string, string> {
   })
   return properties
 }
-
-/** The value of one property in an encoded text, or undefined. */
-export function findProperty(text: string, wanted: string): string | undefined {
-  let found: string | undefined
-  forEachProperty(text, (name, value) => {
-    if (name === wanted) found = value
-  })
-  return found
-}

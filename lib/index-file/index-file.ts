@@ -1,7 +1,7 @@
 import {
   EntryPosition, HeaderPosition, INDEX_ENTRY_LENGTH, INDEX_HEADER_LENGTH, entryPosition, indexFileSize, slotPosition,
 } from '../format/index-layout'
-import { readLong, writeLong } from '../format/long'
+import { fromWords, highWord, readLong, writeLong } from '../format/long'
 import type { Backend, Mapping } from '../storage/ports'
 
 /** How many slots and entries the files of a store have. */
@@ -12,7 +12,6 @@ export interface IndexGeometry {
 
 /** Entries kept in memory before they go to the file. */
 const TAIL_ENTRIES = 4096
-const WORD = 0x1_0000_0000
 const WORD_LENGTH = 4
 const ENTRY_WORDS = INDEX_ENTRY_LENGTH / WORD_LENGTH
 /** A page of slots is what is written of them at a time. */
@@ -125,7 +124,7 @@ export class IndexFile {
     const tail = this.#tail
     const at = (entry - this.#tailFrom) * ENTRY_WORDS
     tail[at] = keyHash
-    tail[at + 1] = Math.floor(phyOffset / WORD)
+    tail[at + 1] = highWord(phyOffset)
     tail[at + 2] = phyOffset | 0
     tail[at + 3] = Math.min(Math.max(0, seconds), 0x7fff_ffff)
     if (entry <= 1) {
@@ -223,8 +222,11 @@ export class IndexFile {
       slots[slot] = entry
       last = offset
     }
-    if (lostFrom < Infinity) this.#unchain(lastFrom, entry)
-    this.#endAt(lostFrom < Infinity ? lastFrom : entry, previous)
+    if (lostFrom < Infinity) {
+      this.#unchain(lastFrom, entry)
+      entry = lastFrom
+    }
+    this.#endAt(entry, previous)
     return lostFrom
   }
 
@@ -265,7 +267,7 @@ export class IndexFile {
   }
 
   #phyOffset(entry: number): number {
-    return this.#field(entry, EntryPosition.phyOffset) * WORD + (this.#field(entry, EntryPosition.phyOffset + WORD_LENGTH) >>> 0)
+    return fromWords(this.#field(entry, EntryPosition.phyOffset), this.#field(entry, EntryPosition.phyOffset + WORD_LENGTH))
   }
 
   #map(): Mapping {

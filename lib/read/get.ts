@@ -2,7 +2,7 @@ import { totalmem } from 'node:os'
 import type { CommitLog } from '../commit-log/commit-log'
 import type { ConsumeQueue } from '../consume-queue/consume-queue'
 import type { ConsumeQueues } from '../consume-queue/consume-queues'
-import { StoreError } from '../errors'
+import { assertWhole } from '../errors'
 import { PREFILL_SIZE, QUEUE_ENTRY_LENGTH, entryOffset, entrySize, entryTagsCode } from '../format/queue-entry'
 import type { GetRequest, GetStatus, MessageFilter } from '../types'
 import { GetResult } from './get-result'
@@ -183,11 +183,6 @@ export class MessageGetter {
 /** One past the last message of the queue that can be seen. */
 export function visibleMaxOffset(queue: ConsumeQueue, visibleOffset: number): number {
   return queue.logEnd <= visibleOffset ? queue.maxOffset : queue.firstAtOrBehind(visibleOffset)
-}
-
-function assertWhole(what: string, value: number): void {
-  if (Number.isSafeInteger(value)) return
-  throw new StoreError('ERR_INVALID_ARGUMENT', `${what} is a whole number, not ${String(value)}`, { value })
 }
 
 function nextSegmentOffset(log: CommitLog, offset: number): number {
