@@ -506,12 +506,7 @@ export class MessageStore extends StoreEmitter {
   /** The first failure ends acknowledgements; reading goes on. */
   #fail(cause: Error): StoreError {
     if (this.#failure !== undefined) return this.#failure
-    const error = cause instanceof StoreError && cause.code !== 'ERR_IO' ? cause : new StoreError(
-      'ERR_FLUSH_FAILED',
-      `the store stopped: ${cause.message}. Look after the disk, close the store and open it again`,
-      { reason: cause.message },
-      cause,
-    )
+    const error = asStop(cause)
     this.#failure = error
     this.#group.fail(error)
     this.emit('failed', { error })
@@ -532,6 +527,20 @@ export class MessageStore extends StoreEmitter {
       if (this.#backlog !== undefined) throw this.#backlog
     }
   }
+}
+
+/** What a failure means for the store. */
+function asStop(cause: Error): StoreError {
+  if (!(cause instanceof StoreError) || cause.code === 'ERR_IO') {
+    const { file, reason } = cause instanceof StoreError ? cause.details : {}
+    if (reason === 'EEXIST') {
+      const message = `${file} is there already: another program uses the directory. Stop that, then open the store again`
+      return new StoreError('ERR_FILE_REPLACED', message, { ...(file !== undefined && { file }) }, cause)
+    }
+    const message = `the store stopped: ${cause.message}. Look after the disk, close the store and open it again`
+    return new StoreError('ERR_FLUSH_FAILED', message, { reason: cause.message }, cause)
+  }
+  return cause
 }
 
 function stopped(code: ErrorCode, cause: StoreError): StoreError {

@@ -2,7 +2,7 @@
  * What a store does when its disk does not: a flush that fails, a disk that is full, files that another program removes. The
  * faults are injected at the ports; that the kernel behaves so is not shown here.
  */
-import { existsSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { MessageStore, StoreError, type OpenOptions } from '../../lib/index'
@@ -181,6 +181,17 @@ for (const [what, spoil] of [
     await store.close()
   })
 }
+
+t.test('another program makes a queue file before we do: the flush of the queues notices', async (t) => {
+  const store = await MessageStore.open(temporaryDirectory(t), small)
+  store.append(message)
+  const queue = join(store.directory, 'consumequeue', 'orders', '0')
+  mkdirSync(queue, { recursive: true })
+  writeFileSync(join(queue, '0'.repeat(20)), Buffer.alloc(400))
+  await t.rejects(store.flush(), { code: 'ERR_FILE_REPLACED' })
+  t.throws(() => store.append(message), { code: 'ERR_FILE_REPLACED' })
+  await store.close()
+})
 
 t.test('another program removes the segment prepared ahead: the next roll notices', async (t) => {
   const store = await MessageStore.open(temporaryDirectory(t), small)
