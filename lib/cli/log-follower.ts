@@ -75,7 +75,7 @@ export class LogFollower {
     const { parts } = this.#check
     const finding = this.#check.at(bytes, view, position, segment.size, this.#offset)
     if (finding === 'blank' || segment.size - position < 8) return this.#goOnBehind()
-    if (finding !== 'record') return this.#hasGrown(segment) || this.#stepOver(finding)
+    if (finding !== 'record') return this.#hasGrown(segment) || this.#stepOver(segment, finding)
     if (!this.#isSettled(bytes, position, parts)) return false
     this.#last = { offset: this.#offset, size: parts.size }
     this.#offset += parts.size
@@ -113,7 +113,7 @@ export class LogFollower {
   }
 
   /** What does not become a record, though there are records behind it, is damage. */
-  #stepOver(finding: 'bad' | 'zeros'): boolean {
+  #stepOver(segment: Segment, finding: 'bad' | 'zeros'): boolean {
     if (performance.now() - this.#searchedAt < SEARCH_EVERY) return false
     this.#searchedAt = performance.now()
     const segments = new SegmentList()
@@ -125,6 +125,9 @@ export class LogFollower {
     const next = finding === 'zeros' ? this.#firstThatBegins(segments) : findNextRecord({ segments, check: this.#check }, 0, this.#offset + 1)?.offset
     for (const segment of segments) segment.close()
     if (next === undefined) return false
+    // The writer may have gone on during the search: damage is what still is none once records stand behind it.
+    const { mapping, fromOffset, size } = segment
+    if (this.#check.at(mapping.bytes, mapping.view, this.#offset - fromOffset, size, this.#offset) !== finding) return true
     this.#options.warn(`${next - this.#offset} bytes at ${this.#offset} cannot be read: going on behind them`)
     this.#offset = next
     return true

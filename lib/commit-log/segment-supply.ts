@@ -9,8 +9,6 @@ export const POPULATE_WINDOW = 16 << 20
 
 interface Prepared {
   segment: Segment
-  /** Settles once blocks and directory entry are on disk; undefined where nobody waits. */
-  work: Promise<void>
   taken: boolean
 }
 
@@ -24,6 +22,8 @@ export class SegmentSupply {
   readonly #segmentSize: number
   readonly #warn: (message: string, file: string) => void
   #prepared: Prepared | undefined
+  /** Of the last segment that was prepared, which may be in use by now: its descriptor is open until this has ended. */
+  #work: Promise<void> = Promise.resolve()
 
   constructor(backend: Backend, directory: string, segmentSize: number, warn: (message: string, file: string) => void) {
     this.#backend = backend
@@ -42,9 +42,8 @@ export class SegmentSupply {
       this.#warn(`the next segment cannot be prepared: ${(error as Error).message}`, this.#path(fromOffset))
       return
     }
-    const prepared: Prepared = { segment, work: Promise.resolve(), taken: false }
-    prepared.work = this.#finish(prepared)
-    this.#prepared = prepared
+    this.#prepared = { segment, taken: false }
+    this.#work = this.#finish(this.#prepared, this.#work)
   }
 
   /** The segment at `fromOffset`, prepared or made now. @throws ERR_DISK_FULL, ERR_FILE_REPLACED */
@@ -74,15 +73,17 @@ export class SegmentSupply {
   async settle(): Promise<void> {
     const prepared = this.#prepared
     this.#prepared = undefined
-    if (prepared === undefined) return
-    prepared.taken = true
-    await prepared.work
-    prepared.segment.close()
+    if (prepared !== undefined) prepared.taken = true
+    await this.#work
+    prepared?.segment.close()
   }
 
-  async #finish(prepared: Prepared): Promise<void> {
+  /** Blocks and directory entry, on disk before anybody waits for them; never rejects. */
+  async #finish(prepared: Prepared, before: Promise<void>): Promise<void> {
     const { segment } = prepared
     try {
+      await before
+      if (prepared.taken) return
       await this.#backend.files.reserveAsync(segment.descriptor, segment.size)
       if (prepared.taken) return
       segment.mapping.populate(0, Math.min(POPULATE_WINDOW, segment.size))
@@ -90,7 +91,7 @@ export class SegmentSupply {
     } catch (error) {
       if (prepared.taken) return
       this.#prepared = undefined
-      this.#remove(segment)
+      this.#discard(segment)
       this.#warn(`the next segment cannot be prepared: ${(error as Error).message}`, segment.path)
     }
   }
@@ -101,7 +102,7 @@ export class SegmentSupply {
       this.#backend.files.reserve(segment.descriptor, segment.size)
       return segment
     } catch (error) {
-      this.#remove(segment)
+      this.#discard(segment)
       throw error
     }
   }
@@ -109,16 +110,26 @@ export class SegmentSupply {
   #create(fromOffset: number): Segment {
     const path = this.#path(fromOffset)
     const descriptor = this.#backend.files.open(path, 'create')
-    // Its length at once, its blocks after that: 4.9 does not start where a crash has left a shorter one.
-    this.#backend.files.truncate(descriptor, this.#segmentSize)
     const segment = new Segment(this.#backend, { path, fromOffset, size: this.#segmentSize }, 'write', { descriptor })
-    segment.rememberIdentity()
-    return segment
+    try {
+      // Its length at once, its blocks after that: 4.9 does not start where a crash has left a shorter one.
+      this.#backend.files.truncate(descriptor, this.#segmentSize)
+      segment.rememberIdentity()
+      return segment
+    } catch (error) {
+      this.#discard(segment)
+      throw error
+    }
   }
 
-  #remove(segment: Segment): void {
-    segment.close()
-    this.#backend.files.remove(segment.path)
+  /** A segment that could not be made ready: nothing of it is left, unless the disk takes not even that. */
+  #discard(segment: Segment): void {
+    try {
+      segment.close()
+      this.#backend.files.remove(segment.path)
+    } catch (error) {
+      this.#warn(`what was begun of the next segment cannot be removed: ${(error as Error).message}`, segment.path)
+    }
   }
 
   #path(fromOffset: number): string {

@@ -2,6 +2,12 @@
 
 #include <node_api.h>
 
+#if defined(__linux__)
+#include <cerrno>
+#include <fcntl.h>
+#include <unistd.h>
+#endif
+
 #include "../core/crc32.h"
 #include "../core/drop_cache.h"
 #include "../core/file_lock.h"
@@ -60,7 +66,17 @@ napi_value reserve_blocks_in_background(napi_env env, napi_callback_info info) {
   std::int32_t descriptor;
   std::int64_t length;
   if (!arguments.read(0, &descriptor) || !arguments.read(1, &length)) return nullptr;
-  return run_with_promise(env, "fallocate", [descriptor, length] { return reserve(descriptor, length); });
+  // Of its own, since whoever asked may close theirs meanwhile, and the number may be another file's by then.
+  const int own = fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
+  if (own < 0) {
+    throw_system_error(env, errno, "fcntl");
+    return nullptr;
+  }
+  return run_with_promise(env, "fallocate", [own, length] {
+    const int error = reserve(own, length);
+    close(own);
+    return error;
+  });
 }
 
 // (descriptor) -> Promise

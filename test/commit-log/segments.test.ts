@@ -1,9 +1,10 @@
 import t from 'tap'
-import type { MessageStore } from '../../lib/index'
+import { StoreError, type MessageStore } from '../../lib/index'
 import { segmentName } from '../../lib/format/file-name'
+import { selectBackend } from '../../lib/storage/backend'
 import { createMemoryBackend } from '../../lib/storage/memory-backend'
 import type { Backend } from '../../lib/storage/ports'
-import { message, messageOfSize, openStore, recordLength } from '../store/support'
+import { codeOf, message, messageOfSize, names, openStore, recordLength, withFiles } from '../store/support'
 
 /*
  * The story: where a segment ends is part of the format. A record may leave exactly the eight bytes of the blank
@@ -122,4 +123,43 @@ t.test('times and flags', async (test) => {
   test.same([first.bornHost, first.storeHost, first.flag, first.sysFlag, first.reconsumeTimes], ['127.0.0.1:0', '127.0.0.1:0', 0, 0, 0])
   const { offset } = store.append(message({ sysFlag: 0x31, bornHost: '10.0.0.1:2', storeHost: '[::1]:3' }))
   test.equal(store.lookup(offset)!.sysFlag, 0x21, 'the hosts say of which family they are')
+})
+
+t.test('a segment prepared ahead that can neither be finished nor removed', async (test) => {
+  const directory = test.testdir()
+  const real = selectBackend('auto')
+  const busy = new StoreError('ERR_IO', 'the disk does not take it', { reason: 'EIO' })
+  const isNext = (path: string): boolean => path.endsWith('4096')
+  const backend = withFiles(real, {
+    reserveAsync: () => Promise.reject(busy),
+    remove: (path) => {
+      if (isNext(path)) throw busy
+      real.files.remove(path)
+    },
+  })
+  const store = await openStore(test, directory, { ports: { backend } })
+  const warnings: string[] = []
+  store.on('warning', ({ message: text }) => warnings.push(text))
+  store.append(messageOfSize(3000))
+  await new Promise((resume) => setImmediate(resume))
+  test.match(warnings, [/cannot be removed: the disk does not take it/, /cannot be prepared: the disk does not take it/], 'is a warning, not the end of the process')
+  test.ok(store.append(message()).isStored(), 'what fits the segment in use is taken')
+})
+
+t.test('a segment that cannot be made leaves nothing behind', async (test) => {
+  const directory = test.testdir()
+  const real = selectBackend('auto')
+  let isFull = false
+  const backend = withFiles(real, {
+    truncate: (descriptor, length) => {
+      if (isFull) throw new StoreError('ERR_DISK_FULL', 'no room', {})
+      real.files.truncate(descriptor, length)
+    },
+  })
+  const store = await openStore(test, directory, { ports: { backend } })
+  isFull = true
+  test.equal(await codeOf(() => store.append(message())), 'ERR_DISK_FULL')
+  test.same(names(directory, 'commitlog'), [])
+  isFull = false
+  test.ok(store.append(message()).isStored(), 'and writing goes on once there is room')
 })
