@@ -435,6 +435,7 @@ export class MessageStore extends StoreEmitter {
     const { log, checkpoint, abortMarker } = this.#parts
     const timestamp = log.lastStoreTimestamp
     await log.flush(from, to)
+    log.assertIntact(from, to)
     abortMarker.assertOurs()
     checkpoint.fields.physicMsgTimestamp = timestamp
     checkpoint.fields.confirmPhyOffset = to
@@ -532,13 +533,14 @@ export class MessageStore extends StoreEmitter {
 /** What a failure means for the store. */
 function asStop(cause: Error): StoreError {
   if (!(cause instanceof StoreError) || cause.code === 'ERR_IO') {
-    const { file, reason } = cause instanceof StoreError ? cause.details : {}
-    if (reason === 'EEXIST') {
+    const details = cause instanceof StoreError ? cause.details : {}
+    const { file } = details
+    if (details.reason === 'EEXIST') {
       const message = `${file} is there already: another program uses the directory. Stop that, then open the store again`
       return new StoreError('ERR_FILE_REPLACED', message, { ...(file !== undefined && { file }) }, cause)
     }
     const message = `the store stopped: ${cause.message}. Look after the disk, close the store and open it again`
-    return new StoreError('ERR_FLUSH_FAILED', message, { reason: cause.message }, cause)
+    return new StoreError('ERR_FLUSH_FAILED', message, { ...details, reason: cause.message }, cause)
   }
   return cause
 }

@@ -98,6 +98,8 @@ function buildAddon(sanitizers) {
     ...['-O2', '-std=c++17', '-fPIC', '-shared', '-Wall', '-Wextra', '-fvisibility=hidden', '-DNAPI_VERSION=8'],
     ...sanitizerFlags(sanitizers),
     ...(process.platform === 'darwin' ? ['-undefined', 'dynamic_lookup'] : []),
+    // The end of a worker unloads what it has loaded; the process still calls the fault handler.
+    ...(process.platform === 'linux' ? ['-Wl,-z,nodelete'] : []),
     ...['-I', headersDirectory()],
     ...coreSources(),
     ...filesOf('napi', '.cc'),
@@ -108,7 +110,7 @@ function buildAddon(sanitizers) {
 function runCoreTest(sanitizers) {
   const output = outputName('core_test', sanitizers)
   compile(output, [
-    ...['-O2', '-std=c++17', '-Wall', '-Wextra'],
+    ...['-O2', '-std=c++17', '-pthread', '-Wall', '-Wextra'],
     ...sanitizerFlags(sanitizers),
     ...coreSources(),
     path.join(__dirname, 'core', 'core_test.cc'),

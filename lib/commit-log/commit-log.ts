@@ -79,11 +79,12 @@ export class CommitLog {
     if (size + BLANK_LENGTH > this.#currentTo - this.#end) this.#roll()
   }
 
-  /** Writes a record at the end; {@link makeRoom} comes first. */
+  /** Writes a record at the end; {@link makeRoom} comes first. @throws ERR_IO, ERR_FILE_REPLACED where it did not get there */
   append(fields: RecordFields, size: number): void {
     const position = this.#end - this.#currentFrom
     encodeRecord(fields, size, this.#bytes, this.#view, position)
     if (this.#options.appendsPropertyCrc) this.#appendPropertyCrc(position, position + size)
+    this.#current!.assertIntact(position, position + size)
     this.#end += size
     this.lastStoreTimestamp = fields.storeTimestamp
     if (this.#end >= this.#prepareAt) {
@@ -98,6 +99,18 @@ export class CommitLog {
     if (!(size > 0) || offset + size > this.#end) return undefined
     const segment = this.segments.find(offset)
     return segment !== undefined && offset + size <= segment.toOffset ? segment : undefined
+  }
+
+  /**
+   * Tells whether what was stored at [from, to) is in its files: what was flushed need not be, where a page could not be had.
+   * @throws ERR_IO, ERR_FILE_REPLACED
+   */
+  assertIntact(from: number, to: number): void {
+    for (const segment of this.segments) {
+      if (segment.toOffset <= from || segment.fromOffset >= to) continue
+      segment.assertIntact(Math.max(0, from - segment.fromOffset), Math.min(to, segment.toOffset) - segment.fromOffset)
+      assertNotReplaced(segment)
+    }
   }
 
   /** Makes [from, to) durable. @throws what the flush throws, ERR_FILE_REPLACED */

@@ -4,7 +4,13 @@ import { MAGIC_V1, MAGIC_V2, Position, RECORD_LENGTH_MIN, readStoreTimestamp } f
 import { readLong } from '../format/long'
 import { StoredMessage } from '../format/stored-message'
 
-/** Reads single records of the log. Every length that comes from a file is checked against what is there. */
+/** So small that no system has smaller ones. */
+const PAGE = 4096
+
+/**
+ * Reads single records of the log. Every length that comes from a file is checked against what is there, and what was
+ * read is the disk's or an error: nobody gets the zeros that stand for a page which the disk could not provide.
+ */
 export class LogReader {
   readonly #log: CommitLog
 
@@ -12,21 +18,32 @@ export class LogReader {
     this.#log = log
   }
 
-  /** The bytes of a record, not copied; undefined when the log does not hold all of them. */
+  /** The bytes of a record, not copied; undefined when the log does not hold all of them. @throws ERR_IO, ERR_FILE_REPLACED */
   bytes(offset: number, size: number): Buffer | undefined {
     const segment = this.#log.segmentOf(offset, size)
     if (segment === undefined) return undefined
     const from = offset - segment.fromOffset
-    return segment.mapping.bytes.subarray(from, from + size)
+    const bytes = segment.mapping.bytes.subarray(from, from + size)
+    touchPages(bytes)
+    segment.assertIntact(from, from + size)
+    return bytes
   }
 
-  /** A copy of the record; undefined when the log does not hold it. @throws ERR_CORRUPT */
+  /** A copy of the record; undefined when the log does not hold it. @throws ERR_CORRUPT, ERR_IO, ERR_FILE_REPLACED */
   message(offset: number, size: number): StoredMessage | undefined {
-    const bytes = this.bytes(offset, size)
-    return bytes === undefined ? undefined : copyMessage(bytes, offset)
+    const segment = this.#log.segmentOf(offset, size)
+    if (segment === undefined) return undefined
+    const from = offset - segment.fromOffset
+    const copy = Buffer.allocUnsafe(size)
+    copy.set(segment.mapping.bytes.subarray(from, from + size))
+    segment.assertIntact(from, from + size)
+    return decode(copy, offset)
   }
 
-  /** The record at `offset`, its size taken from the record itself. @throws ERR_CORRUPT where none begins there */
+  /**
+   * The record at `offset`, its size taken from the record itself.
+   * @throws ERR_CORRUPT where none begins there, ERR_IO, ERR_FILE_REPLACED
+   */
   messageAt(offset: number): StoredMessage | undefined {
     const size = this.#sizeAt(offset)
     return size === undefined ? undefined : this.message(offset, size)
@@ -35,7 +52,11 @@ export class LogReader {
   /** Store time of the record at `offset`, -1 when the log does not hold it. */
   storeTimestamp(offset: number): number {
     const segment = this.#log.segmentOf(offset, RECORD_LENGTH_MIN)
-    return segment === undefined ? -1 : readStoreTimestamp(segment.mapping.view, offset - segment.fromOffset)
+    if (segment === undefined) return -1
+    const position = offset - segment.fromOffset
+    const timestamp = readStoreTimestamp(segment.mapping.view, position)
+    segment.assertIntact(position, position + RECORD_LENGTH_MIN)
+    return timestamp
   }
 
   #sizeAt(offset: number): number | undefined {
@@ -45,19 +66,27 @@ export class LogReader {
     const position = offset - segment.fromOffset
     const magic = view.getInt32(position + Position.magic)
     const isRecord = (magic === MAGIC_V1 || magic === MAGIC_V2) && readLong(view, position + Position.physicalOffset) === offset
-    if (isRecord) return view.getInt32(position)
+    const size = view.getInt32(position)
+    segment.assertIntact(position, position + RECORD_LENGTH_MIN)
+    if (isRecord) return size
     throw new StoreError('ERR_CORRUPT', `no message begins at offset ${offset}`, {
       file: segment.path, offset, reason: 'no record here names this offset as its own',
     })
   }
 }
 
-/** A message that owns its bytes. */
-export function copyMessage(bytes: Buffer, offset: number): StoredMessage {
-  const copy = Buffer.allocUnsafe(bytes.length)
-  copy.set(bytes)
+const touched = new Uint8Array(1)
+
+/** Reads a byte of each page; the sum is kept lest the reading be left out. */
+function touchPages(bytes: Buffer): void {
+  let sum = bytes[bytes.length - 1]!
+  for (let at = 0; at < bytes.length; at += PAGE) sum += bytes[at]!
+  touched[0] = sum
+}
+
+function decode(bytes: Buffer, offset: number): StoredMessage {
   try {
-    return new StoredMessage(copy)
+    return new StoredMessage(bytes)
   } catch (error) {
     const { reason } = (error as StoreError).details
     throw new StoreError('ERR_CORRUPT', `the message at offset ${offset} is damaged: ${reason}`, { offset, reason })

@@ -142,7 +142,7 @@ export function assertNotReplaced(segment: Segment): void {
   if (!segment.isReplaced()) return
   throw new StoreError(
     'ERR_FILE_REPLACED',
-    `${segment.path} was removed or replaced while the store was open: another program (a RocketMQ broker started ` +
+    `${segment.path} was removed, replaced or cut short while the store was open: another program (a RocketMQ broker started ` +
       'on this directory recovers before it takes the lock) has changed the files. Stop it, then open the store again',
     { file: segment.path },
   )

@@ -135,7 +135,7 @@ function flushFailed(cause: unknown): StoreError {
     'ERR_FLUSH_FAILED',
     `the disk did not take what was written (${(cause as Error).message}). The store no longer acknowledges; ` +
       'look after the disk, close the store and open it again: it then reads from the disk what is there',
-    { reason: (cause as Error).message },
+    { ...(cause instanceof StoreError && cause.details), reason: (cause as Error).message },
     cause,
   )
 }

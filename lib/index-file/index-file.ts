@@ -1,6 +1,7 @@
 import {
   EntryPosition, HeaderPosition, INDEX_ENTRY_LENGTH, INDEX_HEADER_LENGTH, entryPosition, indexFileSize, slotPosition,
 } from '../format/index-layout'
+import { StoreError } from '../errors'
 import { fromWords, highWord, readLong, writeLong } from '../format/long'
 import type { Backend, Mapping } from '../storage/ports'
 
@@ -107,14 +108,18 @@ export class IndexFile {
   /** Reads the slots into memory, for {@link put}. */
   startWriting(): void {
     if (this.#slots !== undefined) return
+    const slots = this.#makeSlots()
+    if (this.indexCount <= 1) return
+    const bytes = bytesOf(slots)
+    this.#backend.files.read(this.#openDescriptor(), bytes, 0, bytes.length, INDEX_HEADER_LENGTH)
+    toOtherByteOrder(bytes)
+  }
+
+  #makeSlots(): Int32Array {
     this.#slots = new Int32Array(this.#geometry.slots)
     this.#dirtyPages = new Uint8Array(Math.ceil(this.#geometry.slots / SLOTS_PER_PAGE))
-    if (this.indexCount > 1) {
-      const bytes = bytesOf(this.#slots)
-      this.#backend.files.read(this.#openDescriptor(), bytes, 0, bytes.length, INDEX_HEADER_LENGTH)
-      toOtherByteOrder(bytes)
-    }
     this.#tail = new Int32Array(Math.min(TAIL_ENTRIES, this.#geometry.entries) * ENTRY_WORDS)
+    return this.#slots
   }
 
   /** Adds an entry; the file must not be full. The rules are the engine's, its quirk with the first entry of a rolled file included. */
@@ -159,8 +164,21 @@ export class IndexFile {
     this.#chainFrom = this.indexCount
   }
 
-  /** Calls back with the log offsets of matching entries, newest first, until that returns false. */
+  /**
+   * Calls back with the log offsets of matching entries, newest first, until that returns false.
+   * @throws ERR_IO where the disk does not provide what is on the way
+   */
   forEachMatch(wanted: IndexWanted, visit: (phyOffset: number) => boolean): void {
+    this.#walkChain(wanted, visit)
+    const fault = this.#forgetFaultedMap()
+    if (fault === undefined) return
+    const { path: file } = this
+    const message = `the disk does not provide the page at byte ${fault} of ${file}. Queues and log are not concerned: repair the disk, ` +
+      'or close the store and remove the file, and the next open makes it again'
+    throw new StoreError('ERR_IO', message, { file, offset: fault, reason: 'a page of the map could not be had' })
+  }
+
+  #walkChain(wanted: IndexWanted, visit: (phyOffset: number) => boolean): void {
     if (this.indexCount <= 1) return
     if (this.#slots !== undefined) this.#chain()
     let entry = this.#slotForReading(wanted.keyHash % this.#geometry.slots)
@@ -196,8 +214,8 @@ export class IndexFile {
    */
   async keepBelow(phyOffset: number, previous: IndexFile | undefined, pause: () => Promise<void>): Promise<number> {
     const claimed = this.indexCount
-    this.startWriting()
-    const slots = this.#slots!.fill(0)
+    // What the file says of them is made again, and not even read: it may be what the disk does not give.
+    const slots = this.#slots?.fill(0) ?? this.#makeSlots()
     this.#dirtyPages.fill(1)
     this.#hasUnwritten = true
     this.hashSlotCount = 0
@@ -227,6 +245,7 @@ export class IndexFile {
       entry = lastFrom
     }
     this.#endAt(entry, previous)
+    this.#forgetFaultedMap()
     return lostFrom
   }
 
@@ -274,6 +293,19 @@ export class IndexFile {
     const length = indexFileSize(this.#geometry.slots, this.#geometry.entries)
     this.#mapping ??= this.#backend.mapper.map(this.#openDescriptor(), length, 'read')
     return this.#mapping
+  }
+
+  /**
+   * A map in which a page could not be had shows zeros there for ever, whatever is written to the file: the next one looks
+   * at the file again.
+   * @returns where that page begins
+   */
+  #forgetFaultedMap(): number | undefined {
+    const fault = this.#mapping?.findFault?.(0, this.#mapping.bytes.length)
+    if (fault === undefined) return undefined
+    this.#mapping!.unmap()
+    this.#mapping = undefined
+    return fault
   }
 
   #openDescriptor(): number {

@@ -1,7 +1,7 @@
 import { StoreError } from '../errors'
 import type { StoredMessage } from '../format/stored-message'
 import type { GetStatus } from '../types'
-import { copyMessage, type LogReader } from '../commit-log/log-reader'
+import type { LogReader } from '../commit-log/log-reader'
 
 /**
  * What a get found: offsets and sizes at once, messages when asked for. The bytes stay the store's; a message
@@ -36,12 +36,12 @@ export class GetResult {
 
   /** The records as on disk, not copied: good until the result is released or the store closed. */
   get buffers(): Buffer[] {
-    return this.commitLogOffsets.map((offset, index) => this.#bytes(offset, this.sizes[index]!))
+    return this.#take((offset, size) => this.#reader.bytes(offset, size))
   }
 
   /** The messages, each with its own copy of the bytes. */
   get messages(): StoredMessage[] {
-    return this.commitLogOffsets.map((offset, index) => copyMessage(this.#bytes(offset, this.sizes[index]!), offset))
+    return this.#take((offset, size) => this.#reader.message(offset, size))
   }
 
   /** Gives the bytes back: {@link buffers} and {@link messages} can no longer be taken. Idempotent. */
@@ -49,12 +49,14 @@ export class GetResult {
     this.#released = true
   }
 
-  #bytes(offset: number, size: number): Buffer {
+  #take<Taken>(read: (offset: number, size: number) => Taken | undefined): Taken[] {
     if (this.#released) {
       throw new StoreError('ERR_RESULT_RELEASED', 'the result has been released: take its messages before that')
     }
-    const bytes = this.#reader.bytes(offset, size)
-    if (bytes !== undefined) return bytes
-    throw new StoreError('ERR_RESULT_RELEASED', `the message at offset ${offset} is no longer in the log`, { offset })
+    return this.commitLogOffsets.map((offset, index) => {
+      const taken = read(offset, this.sizes[index]!)
+      if (taken !== undefined) return taken
+      throw new StoreError('ERR_RESULT_RELEASED', `the message at offset ${offset} is no longer in the log`, { offset })
+    })
   }
 }

@@ -6,7 +6,7 @@ import { assertWhole } from '../errors'
 import { PREFILL_SIZE, QUEUE_ENTRY_LENGTH, entryOffset, entrySize, entryTagsCode } from '../format/queue-entry'
 import type { GetRequest, GetStatus, MessageFilter } from '../types'
 import { GetResult } from './get-result'
-import { copyMessage, type LogReader } from '../commit-log/log-reader'
+import type { LogReader } from '../commit-log/log-reader'
 import { compileFilter, matchesEntry, matchesMessage } from './message-filter'
 
 export interface GetOptions {
@@ -135,7 +135,7 @@ export class MessageGetter {
         skipBelow = nextSegmentOffset(log, offset)
         continue
       }
-      if (!matchesMessage(filter, () => copyMessage(this.#context.reader.bytes(offset, size)!, offset))) {
+      if (!matchesMessage(filter, () => this.#context.reader.message(offset, size)!)) {
         if (result.commitLogOffsets.length === 0) result.status = 'NO_MATCHED_MESSAGE'
         continue
       }

@@ -1,3 +1,4 @@
+import type { StoreError } from '../errors'
 import { topicHash } from '../format/index-layout'
 import type { StoredMessage } from '../format/stored-message'
 import type { IndexFiles } from '../index-file/index-files'
@@ -52,7 +53,8 @@ export function queryByKey(context: QueryContext, request: QueryRequest): QueryR
 function tryRead(reader: LogReader, offset: number): StoredMessage | undefined {
   try {
     return reader.messageAt(offset)
-  } catch {
-    return undefined
+  } catch (error) {
+    if ((error as StoreError).code === 'ERR_CORRUPT') return undefined
+    throw error
   }
 }

@@ -1,4 +1,5 @@
 import { readLong } from '../format/long'
+import type { Segment } from '../storage/segment'
 import type { SegmentList } from '../storage/segment-list'
 import type { Damage } from '../types'
 import type { Finding, RecordCheck } from './record-check'
@@ -29,7 +30,11 @@ export interface LogScanResult {
   isComplete: boolean
 }
 
-/** Walks the records from the start of a segment to the end of the log. */
+/**
+ * Walks the records from the start of a segment to the end of the log.
+ * @throws ERR_IO, ERR_FILE_REPLACED where a page cannot be read, and its loss is not damage that can be stepped over: what
+ *   the disk does not give today is not to be cut off
+ */
 export async function scanLog(options: LogScanOptions, fromSegment: number): Promise<LogScanResult> {
   const { segments, check } = options
   const first = segments.at(fromSegment)!
@@ -46,7 +51,8 @@ export async function scanLog(options: LogScanOptions, fromSegment: number): Pro
       await options.pause(offset - first.fromOffset)
     }
     const finding = check.at(bytes, view, position, segment.size, offset)
-    if (finding === 'record') {
+    const isUnreadable = couldNotRead(segment, position, finding, check)
+    if (finding === 'record' && !isUnreadable) {
       result.lastStoreTimestamp = readLong(view, position + check.parts.storeTimestampAt)
       if (!options.visit(bytes, view, position)) return { ...result, isComplete: false }
       offset += check.parts.size
@@ -65,13 +71,26 @@ export async function scanLog(options: LogScanOptions, fromSegment: number): Pro
       result.end = offset
       continue
     }
-    const reason = finding === 'zeros' ? 'zeros where a record was' : check.reason
-    const resume = options.isDamage(finding, offset, result.lastStoreTimestamp) ? findNextRecord(options, index, offset + 1) : undefined
-    if (resume === undefined) return { ...result, end: offset }
+    const reason = isUnreadable ? 'the disk does not provide it' : finding === 'zeros' ? 'zeros where a record was' : check.reason
+    const isDamage = options.isDamage(isUnreadable ? 'bad' : finding, offset, result.lastStoreTimestamp)
+    const resume = isDamage ? findNextRecord(options, index, offset + 1) : undefined
+    if (resume === undefined) {
+      if (isUnreadable) segment.assertIntact(position, segment.size)
+      return { ...result, end: offset }
+    }
     result.damage.push(damageAt(segment.path, offset, resume.offset, reason))
     index = resume.index
     offset = resume.offset
   }
+}
+
+/**
+ * True when a page could not be had that this finding may rest on. How far one looked at what is no record is not known: any
+ * such page from here to the end of the segment makes it doubtful.
+ */
+function couldNotRead(segment: Segment, position: number, finding: Finding, check: RecordCheck): boolean {
+  const to = finding === 'record' ? position + check.parts.size : segment.size
+  return segment.findFault(position, to) !== undefined
 }
 
 function damageAt(file: string, from: number, to: number, reason: string): Damage {

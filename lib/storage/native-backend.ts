@@ -17,6 +17,10 @@ export interface NativeAddon {
   tryLock?(descriptor: number): number
   nextData?(descriptor: number, from: number, size: number): number
   dropCache?(descriptor: number): void
+  /** The start of the first page of the range that faulted, or -1. */
+  findFault?(arrayBuffer: ArrayBuffer, from: number, to: number): number
+  /** How many pages have faulted in this process: one number, which changes by itself. */
+  faultCount?: Int32Array
 }
 
 /**
@@ -33,6 +37,7 @@ export function createNativeBackend(addon: NativeAddon): Backend {
   if (addon.tryLock !== undefined) capabilities.add('lock')
   if (addon.reserve !== undefined) capabilities.add('reserve')
   if (addon.populate !== undefined) capabilities.add('populate')
+  if (addon.findFault !== undefined) capabilities.add('guard')
   return {
     name: 'native',
     capabilities,
@@ -124,9 +129,15 @@ class NativeMapper implements Mapper {
   }
 }
 
+/** Of a platform without a guard, where the first fault ends the process. */
+const noFaults = new Int32Array(1)
+
 class NativeMapping implements Mapping {
   readonly bytes: Buffer
   readonly view: DataView
+  private readonly faultCount: Int32Array
+  /** How many faults the process had when this map had none. */
+  private faultsElsewhere: number
 
   constructor(
     private readonly addon: NativeAddon,
@@ -135,6 +146,8 @@ class NativeMapping implements Mapping {
   ) {
     this.bytes = Buffer.from(arrayBuffer)
     this.view = new DataView(arrayBuffer)
+    this.faultCount = addon.faultCount ?? noFaults
+    this.faultsElsewhere = this.faultCount[0]!
   }
 
   async flush(from: number, to: number): Promise<void> {
@@ -151,6 +164,15 @@ class NativeMapping implements Mapping {
     } catch (error) {
       throw fileError('populate', this.path, error)
     }
+  }
+
+  findFault(from: number, to: number): number | undefined {
+    const faults = this.faultCount[0]!
+    if (faults === this.faultsElsewhere) return undefined
+    const found = this.addon.findFault!(this.arrayBuffer, from, to)
+    if (found >= 0) return found
+    if (this.addon.findFault!(this.arrayBuffer, 0, this.bytes.length) < 0) this.faultsElsewhere = faults
+    return undefined
   }
 
   unmap(): void {

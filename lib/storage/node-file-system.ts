@@ -18,7 +18,7 @@ const zeros = Buffer.alloc(reserveChunkSize)
 const operationsThatNeedRoom = new Set(['write', 'reserve', 'truncate', 'create', 'make directory', 'rename'])
 
 /** @returns what the port throws where a system call failed on `file` */
-export function fileError(operation: string, file: string, cause: unknown): StoreError {
+export function fileError(operation: string, file: string, cause: unknown, offset?: number): StoreError {
   if (isStoreError(cause)) return cause
   const systemCode = systemErrorCode(cause)
   if (operationsThatNeedRoom.has(operation) && (systemCode === 'ENOSPC' || systemCode === 'EDQUOT')) {
@@ -27,7 +27,8 @@ export function fileError(operation: string, file: string, cause: unknown): Stor
     return new StoreError('ERR_DISK_FULL', message, { file, reason: systemCode }, cause)
   }
   const text = cause instanceof Error ? cause.message : String(cause)
-  return new StoreError('ERR_IO', `cannot ${operation} ${file}: ${text}`, { file, reason: systemCode ?? text }, cause)
+  const details = { file, ...(offset !== undefined && { offset }), reason: systemCode ?? text }
+  return new StoreError('ERR_IO', `cannot ${operation} ${file}: ${text}`, details, cause)
 }
 
 /** Calls that a signal or a busy device cut short are repeated: they have done nothing yet. */
@@ -143,11 +144,11 @@ export class NodeFileSystem implements FileSystem {
   }
 
   read(descriptor: number, target: Uint8Array, targetOffset: number, length: number, position: number): number {
-    return this.attemptOn('read', descriptor, () => readFully(descriptor, target, targetOffset, length, position))
+    return this.attemptOn('read', descriptor, () => readFully(descriptor, target, targetOffset, length, position), position)
   }
 
   write(descriptor: number, source: Uint8Array, sourceOffset: number, length: number, position: number): void {
-    this.attemptOn('write', descriptor, () => writeFully(descriptor, source, sourceOffset, length, position))
+    this.attemptOn('write', descriptor, () => writeFully(descriptor, source, sourceOffset, length, position), position)
   }
 
   async sync(descriptor: number): Promise<void> {
@@ -217,11 +218,12 @@ export class NodeFileSystem implements FileSystem {
     }
   }
 
-  protected attemptOn<Result>(operation: string, descriptor: number, call: () => Result): Result {
+  /** @param offset where in the file, for what concerns a part of it */
+  protected attemptOn<Result>(operation: string, descriptor: number, call: () => Result, offset?: number): Result {
     try {
       return repeatInterrupted(call)
     } catch (error) {
-      throw fileError(operation, this.pathOf(descriptor), error)
+      throw fileError(operation, this.pathOf(descriptor), error, offset)
     }
   }
 }

@@ -15,6 +15,8 @@ export type Capability =
   | 'populate'
   /** `Mapping.flush` and the `sync` calls run off the main thread and flush just the range. */
   | 'range-flush'
+  /** A page of a map that the disk cannot provide is `Mapping.findFault`'s to tell, and does not end the process. */
+  | 'guard'
 
 /** The identity of a file on its device: a path that names another file has been replaced. */
 export interface FileIdentity {
@@ -87,6 +89,12 @@ export interface Mapping {
   flush(from: number, to: number): Promise<void>
   /** Asks for [from, to) to be made present and writable ahead of use; returns at once. */
   populate(from: number, to: number): void
+  /**
+   * Where in [from, to) a page was touched that the disk could not provide, or that the file has lost: it reads as
+   * zeros, and what is stored to it goes nowhere. Undefined where all is well, which takes no call to find out.
+   * Absent without the capability `guard`: touching such a page then ends the process.
+   */
+  findFault?(from: number, to: number): number | undefined
   /** Ends the mapping. Idempotent. Waits for flushes and populates in flight before the pages go. */
   unmap(): void
 }

@@ -56,11 +56,27 @@ export class Segment {
     this.#identity = { device, inode }
   }
 
-  /** True when the path no longer leads to the file that is mapped. */
+  /** True when the path no longer leads to the file that is mapped, or that has become shorter. */
   isReplaced(): boolean {
     if (this.#identity === undefined) return false
     const status = this.#backend.files.status(this.path)
-    return status === undefined || status.inode !== this.#identity.inode || status.device !== this.#identity.device
+    if (status === undefined || status.inode !== this.#identity.inode || status.device !== this.#identity.device) return true
+    return status.size < this.size
+  }
+
+  /**
+   * Tells whether the bytes at [from, to) of the file, which have just been read or stored, are the disk's; nearly free
+   * where they are.
+   * @throws ERR_IO, ERR_FILE_REPLACED where a page could not be had: zeros were read, and what was stored is lost
+   */
+  assertIntact(from: number, to: number): void {
+    const fault = this.findFault(from, to)
+    if (fault !== undefined) throw this.#faultError(fault)
+  }
+
+  /** Where in [from, to) of the file a page was touched that could not be had. */
+  findFault(from: number, to: number): number | undefined {
+    return this.#mapping?.findFault?.(from, to)
   }
 
   /** Makes [from, to) of the log durable, and before that the file's own entry. Offsets are the log's. */
@@ -79,6 +95,19 @@ export class Segment {
     this.#mapping = undefined
     if (this.#descriptor !== undefined) this.#backend.files.close(this.#descriptor)
     this.#descriptor = undefined
+  }
+
+  #faultError(position: number): StoreError {
+    const { path: file, size } = this
+    const offset = this.fromOffset + position
+    const actual = this.#backend.files.statusOf(this.descriptor).size
+    if (actual < size) {
+      const message = `${file} was cut from ${size} bytes to ${actual} while the store was open: another program has changed it. ` +
+        'Stop that, then open the store again'
+      return new StoreError('ERR_FILE_REPLACED', message, { file, offset })
+    }
+    const message = `the disk does not provide the page at byte ${position} of ${file}: look at the kernel's log and the disk`
+    return new StoreError('ERR_IO', message, { file, offset, reason: 'a page of the map could not be had' })
   }
 }
 

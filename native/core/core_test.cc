@@ -3,13 +3,16 @@
 #undef NDEBUG
 #include <cassert>
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
 #include <string>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <thread>
 #include <unistd.h>
 #include <vector>
 
@@ -105,6 +108,136 @@ void mapping_shares_the_file() {
 }
 
 #if defined(__linux__)
+
+constexpr std::size_t page = 4096;
+
+std::shared_ptr<mqstore::Mapping> map_pages(const TemporaryFile& file, std::size_t pages, bool writable) {
+  assert(ftruncate(file.descriptor(), static_cast<off_t>(pages * page)) == 0);
+  std::shared_ptr<mqstore::Mapping> mapping;
+  assert(mqstore::Mapping::create(file.descriptor(), pages * page, writable, &mapping) == 0);
+  return mapping;
+}
+
+std::uint8_t read_byte(const std::uint8_t* address) { return *const_cast<const volatile std::uint8_t*>(address); }
+
+void guard_replaces_pages_that_are_gone() {
+  TemporaryFile file;
+  const auto mapping = map_pages(file, 100, true);
+  mapping->address()[3 * page] = 'x';
+  mapping->address()[70 * page] = 'y';
+  assert(ftruncate(file.descriptor(), 50 * page) == 0);
+  assert(mapping->find_fault(0, mapping->length()) == -1);  // nobody has touched it yet
+  const int faults = *mqstore::fault_count();
+
+  assert(read_byte(mapping->address() + 70 * page + 10) == 0);
+  mapping->address()[99 * page + 4095] = 'z';  // a store is taken, and goes nowhere
+  assert(*mqstore::fault_count() == faults + 2);
+  assert(mapping->find_fault(0, mapping->length()) == 70 * page);
+  assert(mapping->find_fault(70 * page + 9, 70 * page + 10) == 70 * page);
+  assert(mapping->find_fault(71 * page, 99 * page) == -1);
+  assert(mapping->find_fault(71 * page, 99 * page + 1) == 99 * page);
+  assert(mapping->find_fault(70 * page, 70 * page) == -1);
+  assert(read_byte(mapping->address() + 3 * page) == 'x');
+
+  // The next mapping at the same place knows nothing of it.
+  assert(mapping->flush(0, 50 * page) == 0);
+  const auto other = map_pages(file, 100, false);
+  assert(other->find_fault(0, other->length()) == -1);
+  assert(read_byte(other->address() + 3 * page) == 'x');
+}
+
+void guard_works_on_any_thread() {
+  TemporaryFile file;
+  constexpr std::size_t count = 400;
+  const auto mapping = map_pages(file, count, true);
+  assert(ftruncate(file.descriptor(), 0) == 0);
+  std::vector<std::thread> threads;
+  for (int number = 0; number < 4; number++) {
+    threads.emplace_back([&mapping, number] {
+      for (std::size_t index = 0; index < count; index++) {
+        // Half of the pages are touched by one thread, the others by all.
+        if (index % 2 == 0 || index % 8 == static_cast<std::size_t>(number)) read_byte(mapping->address() + index * page);
+        // Others come and go meanwhile.
+        TemporaryFile short_lived;
+        const auto brief = map_pages(short_lived, 2, true);
+        if (index % 16 == 0) {
+          assert(ftruncate(short_lived.descriptor(), page) == 0);
+          brief->address()[page] = 1;
+          assert(brief->find_fault(0, 2 * page) == page);
+        }
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (std::size_t index = 0; index < count; index += 2) {
+    assert(mapping->find_fault(index * page, index * page + 1) == static_cast<std::int64_t>(index * page));
+  }
+}
+
+// Runs in a process of its own. @returns its status as waitpid has it
+template <typename Body>
+int status_of(Body body) {
+  const pid_t child = fork();
+  assert(child >= 0);
+  if (child == 0) {
+    body();
+    _exit(0);
+  }
+  int status = 0;
+  assert(waitpid(child, &status, 0) == child);
+  return status;
+}
+
+void touch_an_unguarded_page_that_is_gone() {
+  TemporaryFile file;
+  assert(ftruncate(file.descriptor(), page) == 0);
+  void* address = mmap(nullptr, page, PROT_READ, MAP_SHARED, file.descriptor(), 0);
+  assert(address != MAP_FAILED);
+  assert(ftruncate(file.descriptor(), 0) == 0);
+  read_byte(static_cast<const std::uint8_t*>(address));
+}
+
+void exit_with_7(int, siginfo_t*, void*) { _exit(7); }
+void exit_with_8(int) { _exit(8); }
+
+// Before anything is guarded in this process: each child installs the handler behind one of its own.
+void guard_leaves_other_faults_alone() {
+  const auto guard_something = [] {
+    TemporaryFile file;
+    const auto mapping = map_pages(file, 1, true);
+    assert(ftruncate(file.descriptor(), 0) == 0);
+    assert(read_byte(mapping->address()) == 0);
+  };
+  const auto set_action = [](void (*handler)(int), void (*detailed)(int, siginfo_t*, void*)) {
+    struct sigaction action = {};
+    if (detailed != nullptr) {
+      action.sa_flags = SA_SIGINFO;
+      action.sa_sigaction = detailed;
+    } else {
+      action.sa_handler = handler;
+    }
+    assert(sigaction(SIGBUS, &action, nullptr) == 0);
+  };
+  const auto ends = [&](void (*handler)(int), void (*detailed)(int, siginfo_t*, void*), bool is_sent) {
+    return status_of([&] {
+      set_action(handler, detailed);
+      guard_something();
+      if (is_sent) raise(SIGBUS);
+      else touch_an_unguarded_page_that_is_gone();
+    });
+  };
+  for (bool is_sent : {false, true}) {
+    const int standard = ends(SIG_DFL, nullptr, is_sent);
+    assert(WIFSIGNALED(standard) && WTERMSIG(standard) == SIGBUS);
+    const int detailed = ends(nullptr, exit_with_7, is_sent);
+    assert(WIFEXITED(detailed) && WEXITSTATUS(detailed) == 7);
+    const int simple = ends(exit_with_8, nullptr, is_sent);
+    assert(WIFEXITED(simple) && WEXITSTATUS(simple) == 8);
+  }
+  const int ignored_fault = ends(SIG_IGN, nullptr, false);
+  assert(WIFSIGNALED(ignored_fault) && WTERMSIG(ignored_fault) == SIGBUS);
+  assert(ends(SIG_IGN, nullptr, true) == 0);
+}
 
 void reserve_allocates_blocks() {
   TemporaryFile file;
@@ -204,9 +337,14 @@ void hints_and_syncs_accept_a_file() {
 }  // namespace
 
 int main() {
+#if defined(__linux__)
+  guard_leaves_other_faults_alone();  // first
+#endif
   crc32_agrees_with_the_definition();
   mapping_shares_the_file();
 #if defined(__linux__)
+  guard_replaces_pages_that_are_gone();
+  guard_works_on_any_thread();
   reserve_allocates_blocks();
   lock_excludes_other_descriptors();
   lock_conflicts_with_a_posix_lock();

@@ -24,11 +24,25 @@ int Mapping::create(int descriptor, std::size_t length, bool writable, std::shar
   const int protection = writable ? PROT_READ | PROT_WRITE : PROT_READ;
   void* address = mmap(nullptr, length, protection, MAP_SHARED, descriptor, 0);
   if (address == MAP_FAILED) return errno;
-  result->reset(new Mapping(static_cast<std::uint8_t*>(address), length));
+  std::uint8_t* const bytes = static_cast<std::uint8_t*>(address);
+  GuardedRange* range = nullptr;
+#if defined(__linux__)
+  range = guard(bytes, length, protection);
+  if (range == nullptr) {
+    munmap(address, length);
+    return ENOMEM;
+  }
+#endif
+  result->reset(new Mapping(bytes, length, range));
   return 0;
 }
 
-Mapping::~Mapping() { munmap(address_, length_); }
+Mapping::~Mapping() {
+#if defined(__linux__)
+  unguard(guard_);
+#endif
+  munmap(address_, length_);
+}
 
 int Mapping::flush(std::size_t from, std::size_t to) const {
   if (from >= to) return 0;

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <memory>
 
+#include "fault_guard.h"
+
 namespace mqstore {
 
 // A file in memory from its first byte on, shared with whoever else maps it. The pages go with the object.
@@ -26,11 +28,18 @@ class Mapping {
   // any failure again when it stores: hence no result.
   void populate(std::size_t from, std::size_t to) const;
 
+#if defined(__linux__)
+  // Where in [from, to) the bytes are no longer the file's, or -1; see fault_guard.h.
+  std::int64_t find_fault(std::size_t from, std::size_t to) const { return mqstore::find_fault(guard_, from, to); }
+#endif
+
  private:
-  Mapping(std::uint8_t* address, std::size_t length) : address_(address), length_(length) {}
+  Mapping(std::uint8_t* address, std::size_t length, GuardedRange* guard)
+      : address_(address), length_(length), guard_(guard) {}
 
   std::uint8_t* const address_;
   const std::size_t length_;
+  GuardedRange* const guard_;  // null on platforms without one
 };
 
 }  // namespace mqstore

@@ -1,4 +1,5 @@
-// What JavaScript sees of native/core. No state of its own, so that it loads in any number of workers.
+// What JavaScript sees of native/core. No state of its own, so that it loads in any number of workers; that of
+// the fault guard belongs to the process.
 
 #include <node_api.h>
 
@@ -10,6 +11,7 @@
 
 #include "../core/crc32.h"
 #include "../core/drop_cache.h"
+#include "../core/fault_guard.h"
 #include "../core/file_lock.h"
 #include "../core/next_data.h"
 #include "../core/reserve.h"
@@ -127,6 +129,17 @@ napi_value drop_file_cache(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+// The number of faults as an Int32Array over the memory where it is counted: reading it is no call.
+bool export_fault_count(napi_env env, napi_value exports) {
+  napi_value buffer = nullptr;
+  napi_value count = nullptr;
+  const napi_status status =
+      napi_create_external_arraybuffer(env, fault_count(), sizeof *fault_count(), nullptr, nullptr, &buffer);
+  if (status == napi_no_external_buffers_allowed) return true;  // then no file can be mapped either
+  return status == napi_ok && napi_create_typedarray(env, napi_int32_array, 1, buffer, 0, &count) == napi_ok &&
+         napi_set_named_property(env, exports, "faultCount", count) == napi_ok;
+}
+
 #endif
 
 napi_property_descriptor function(const char* name, napi_callback callback) {
@@ -153,10 +166,14 @@ NAPI_MODULE_INIT() {
       function("tryLock", try_lock_file),
       function("nextData", next_data_in_file),
       function("dropCache", drop_file_cache),
+      function("findFault", find_fault_in_range),
 #endif
   };
   if (napi_define_properties(env, exports, sizeof functions / sizeof *functions, functions) != napi_ok) {
     throw_last_error(env);
   }
+#if defined(__linux__)
+  if (!export_fault_count(env, exports)) throw_last_error(env);
+#endif
   return exports;
 }

@@ -149,4 +149,14 @@ napi_value populate_range(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+#if defined(__linux__)
+
+napi_value find_fault_in_range(napi_env env, napi_callback_info info) {
+  Range range;
+  if (!read_range(env, info, &range)) return nullptr;
+  return make_number(env, static_cast<double>(range.mapping->find_fault(range.from, range.to)));
+}
+
+#endif
+
 }  // namespace mqstore
