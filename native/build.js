@@ -6,7 +6,9 @@
 //   node native/build.js               compile; exit code 1 where that fails
 //   node native/build.js --if-needed   what npm runs on install: only where there is no binary yet, never fails
 //   node native/build.js --test        compile and run the tests of native/core
-//   --sanitize=address,undefined       with either: instrumented, under a name of its own
+//   node native/build.js --fuzz=1000   compile native/core and run it on so many random inputs
+//   --sanitize=address,undefined       with any: instrumented, under a name of its own; `fuzzer` among them makes
+//                                      --fuzz libFuzzer's, for so many runs (CXX=clang++)
 
 const { spawnSync } = require('node:child_process')
 const fs = require('node:fs')
@@ -28,7 +30,7 @@ function filesOf(room, ending) {
 }
 
 function coreSources() {
-  return filesOf('core', '.cc').filter((file) => !file.endsWith('_test.cc'))
+  return filesOf('core', '.cc').filter((file) => !/_(test|fuzz)\.cc$/.test(file))
 }
 
 function everythingThatShapesTheBinary() {
@@ -86,6 +88,10 @@ function sanitizerFlags(sanitizers) {
   return sanitizers ? [`-fsanitize=${sanitizers}`, '-fno-omit-frame-pointer', '-g'] : []
 }
 
+function isLibFuzzer(sanitizers) {
+  return sanitizers?.split(',').includes('fuzzer') ?? false
+}
+
 /** Keeps instrumented binaries apart from the one that the library loads. */
 function outputName(name, sanitizers, extension = '') {
   const suffix = sanitizers ? `-${sanitizers.replaceAll(',', '-')}` : ''
@@ -107,16 +113,18 @@ function buildAddon(sanitizers) {
   console.log(`mqstore: built ${path.relative(process.cwd(), output)}`)
 }
 
-function runCoreTest(sanitizers) {
-  const output = outputName('core_test', sanitizers)
+/** Compiles the core with the program that has this name, and runs it. */
+function runCore(name, sanitizers, programArguments = []) {
+  const output = outputName(name, sanitizers)
   compile(output, [
     ...['-O2', '-std=c++17', '-pthread', '-Wall', '-Wextra'],
     ...sanitizerFlags(sanitizers),
+    ...(isLibFuzzer(sanitizers) ? ['-DMQSTORE_LIBFUZZER'] : []),
     ...coreSources(),
-    path.join(__dirname, 'core', 'core_test.cc'),
+    path.join(__dirname, 'core', `${name}.cc`),
   ])
-  const run = spawnSync(output, { stdio: 'inherit' })
-  if (run.status !== 0) throw new BuildFailure(`the tests of native/core failed (${run.signal ?? run.status})`)
+  const run = spawnSync(output, programArguments, { stdio: 'inherit' })
+  if (run.status !== 0) throw new BuildFailure(`${name} of native/core failed (${run.signal ?? run.status})`)
 }
 
 function installNote(failure) {
@@ -131,14 +139,17 @@ function installNote(failure) {
 
 function main(options) {
   const onlyIfNeeded = options.includes('--if-needed')
-  const sanitizers = options.find((option) => option.startsWith('--sanitize='))?.slice('--sanitize='.length)
+  const valueOf = (name) => options.find((option) => option.startsWith(`${name}=`))?.slice(name.length + 1)
+  const sanitizers = valueOf('--sanitize')
+  const rounds = valueOf('--fuzz')
   if (process.platform === 'win32') {
     console.log('mqstore: there is no native backend for Windows; the store runs on the package mmap-io.')
     return 0
   }
   if (onlyIfNeeded && (isUpToDate(outputName('mqstore', undefined, '.node')) || loads(prebuiltBinary))) return 0
   try {
-    if (options.includes('--test')) runCoreTest(sanitizers)
+    if (options.includes('--test')) runCore('core_test', sanitizers)
+    else if (rounds !== undefined) runCore('core_fuzz', sanitizers, [isLibFuzzer(sanitizers) ? `-runs=${rounds}` : rounds])
     else buildAddon(sanitizers)
     return 0
   } catch (error) {

@@ -2,10 +2,11 @@
  * A process of ending.test.ts, which ends in some rude way while it puts. What was acknowledged goes to standard output, a line
  * each, before anything else can happen: the number of the message and its place.
  */
+import { once } from 'node:events'
 import { writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { Worker, isMainThread, workerData } from 'node:worker_threads'
+import { Worker, isMainThread, parentPort, workerData } from 'node:worker_threads'
 import { MessageStore, isStoreError } from '../../lib/index'
 import { audit } from '../torture/audit'
 import { Ledger } from '../torture/ledger'
@@ -25,7 +26,7 @@ function tell(line: string): void {
 }
 
 /** Puts without end, several at once, and reads what it has put. */
-async function putForEver({ directory, seed, from }: Order): Promise<void> {
+async function putForEver({ directory, seed, from }: Order, onAcknowledged: () => void): Promise<void> {
   const store = await MessageStore.open(directory, storeOptions)
   let number = from
   const put = async (): Promise<void> => {
@@ -35,6 +36,7 @@ async function putForEver({ directory, seed, from }: Order): Promise<void> {
       const { status, offset, queueOffset } = await store.put({ topic, queueId, ...rest })
       if (status !== 'PUT_OK') throw new Error(status)
       tell(`${own} ${offset} ${queueOffset}`)
+      onAcknowledged()
       store.get({ topic, queueId, offset: queueOffset }).messages
     }
   }
@@ -45,8 +47,10 @@ const endings: Record<string, (order: Order) => Promise<void>> = {
   /** The process exits, with puts, flushes and the preparation of a segment on their way. */
   async exit(order) {
     const random = new Random(order.seed, 'exit')
-    setTimeout(() => process.exit(0), random.between(20, 120))
-    await putForEver(order)
+    let timer: NodeJS.Timeout | undefined
+    await putForEver(order, () => {
+      timer ??= setTimeout(() => process.exit(0), random.below(100))
+    })
   },
 
   /** Workers are terminated one after the other; the next one opens what the last has left, in the same process. */
@@ -55,8 +59,9 @@ const endings: Record<string, (order: Order) => Promise<void>> = {
     for (let from = 0; from < 60_000; from += 10_000) {
       const worker = new Worker(__filename, { workerData: { ...order, from } })
       worker.on('error', (error) => tell(`error ${error.message}`))
-      await new Promise((resume) => worker.once('online', resume))
-      await delay(random.between(10, 150))
+      // Every other one early, perhaps while it opens the store.
+      await once(worker, from % 20_000 === 0 ? 'online' : 'message')
+      await delay(random.below(100))
       await worker.terminate()
     }
     const store = await MessageStore.open(order.directory, storeOptions)
@@ -95,7 +100,7 @@ async function leaveOneBehind(directory: string, ledger: Ledger): Promise<void> 
 }
 
 async function main(): Promise<void> {
-  if (!isMainThread) return putForEver(workerData as Order)
+  if (!isMainThread) return putForEver(workerData as Order, () => parentPort!.postMessage('acknowledged'))
   const [, , how, directory, seed] = process.argv
   await endings[how!]!({ directory: directory!, seed: Number(seed), from: 0 })
 }

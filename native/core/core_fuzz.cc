@@ -1,0 +1,158 @@
+// The core under random input, against models that are too simple to be wrong: `node native/build.js --fuzz`
+// compiles and runs this, for the sanitizers to watch.
+
+#undef NDEBUG
+#include <cassert>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <sys/mman.h>
+#include <unistd.h>
+#include <vector>
+
+#include "crc32.h"
+#include "mapping.h"
+#include "next_data.h"
+
+namespace {
+
+// Takes numbers from the input, zeros once that is at its end.
+class Input {
+ public:
+  Input(const std::uint8_t* bytes, std::size_t length) : bytes_(bytes), length_(length) {}
+  bool is_at_end() const { return at_ >= length_; }
+  std::size_t below(std::size_t limit) {
+    std::size_t number = 0;
+    for (int byte = 0; byte < 3; byte++) number = number << 8 | (is_at_end() ? 0 : bytes_[at_++]);
+    return number % limit;
+  }
+
+ private:
+  const std::uint8_t* bytes_;
+  std::size_t length_;
+  std::size_t at_ = 0;
+};
+
+void crc32_of_parts(Input input, const std::uint8_t* bytes, std::size_t length) {
+  // A copy of just that size, so that a byte too many is seen.
+  const std::size_t from = input.below(length + 1);
+  const std::size_t count = input.below(length - from + 1);
+  const std::unique_ptr<std::uint8_t[]> part(new std::uint8_t[count]);
+  for (std::size_t index = 0; index < count; index++) part[index] = bytes[from + index];
+  assert(mqstore::crc32(part.get(), count) == mqstore::crc32_by_tables(part.get(), count));
+}
+
+#if defined(__linux__)
+
+constexpr std::size_t page = 4096;
+constexpr std::size_t pages = 80;
+
+// One byte of each page stands for it. A page behind the end of the file turns into one of zeros when touched,
+// and stays that whatever becomes of the file.
+void mapping_in_a_file_that_changes(Input input) {
+  const int descriptor = memfd_create("mqstore", MFD_CLOEXEC);
+  assert(descriptor >= 0 && ftruncate(descriptor, pages * page) == 0);
+  std::shared_ptr<mqstore::Mapping> mapping;
+  assert(mqstore::Mapping::create(descriptor, pages * page, true, &mapping) == 0);
+  std::vector<std::uint8_t> file(pages, 0);
+  std::vector<std::uint8_t> seen(pages, 0);
+  std::vector<bool> is_replaced(pages, false);
+  std::size_t end = pages;
+
+  while (!input.is_at_end()) {
+    const std::size_t what = input.below(7);
+    const std::size_t first = input.below(pages);
+    const std::size_t last = first + input.below(pages - first);
+    std::uint8_t& byte = mapping->address()[first * page + input.below(page) / page];
+    switch (what) {
+      case 0:
+      case 1: {
+        if (first >= end) is_replaced[first] = true;
+        const std::uint8_t value = *const_cast<volatile std::uint8_t*>(&byte);
+        assert(value == (is_replaced[first] ? seen[first] : file[first]));
+        break;
+      }
+      case 2: {
+        const auto value = static_cast<std::uint8_t>(last + 1);
+        if (first >= end) is_replaced[first] = true;
+        *const_cast<volatile std::uint8_t*>(&byte) = value;
+        (is_replaced[first] ? seen : file)[first] = value;
+        break;
+      }
+      case 3:
+        assert(ftruncate(descriptor, static_cast<off_t>(last * page)) == 0);
+        for (std::size_t gone = last; gone < pages; gone++) file[gone] = 0;
+        end = last;
+        break;
+      case 4:
+        assert(mapping->flush(first * page + 5, last * page + 5) == 0);
+        break;
+      case 5:
+        mapping->populate(first * page, last * page);
+        break;
+      default: {
+        std::int64_t expected = -1;
+        for (std::size_t index = last; index + 1 > first; index--) {
+          if (is_replaced[index]) expected = static_cast<std::int64_t>(index * page);
+          if (index == 0) break;
+        }
+        assert(mapping->find_fault(first * page + 7, last * page + 8) == expected);
+      }
+    }
+  }
+  close(descriptor);
+}
+
+void next_data_passes_over_nothing(Input input) {
+  const int descriptor = memfd_create("mqstore", MFD_CLOEXEC);
+  const auto size = static_cast<std::int64_t>(1 + input.below(1 << 20));
+  assert(descriptor >= 0 && ftruncate(descriptor, size) == 0);
+  std::vector<std::int64_t> written;
+  for (std::size_t count = input.below(8); count > 0; count--) {
+    written.push_back(static_cast<std::int64_t>(input.below(static_cast<std::size_t>(size))));
+    assert(pwrite(descriptor, "x", 1, written.back()) == 1);
+  }
+  for (std::size_t count = 0; count < 4; count++) {
+    const auto from = static_cast<std::int64_t>(input.below(static_cast<std::size_t>(size) + 1));
+    std::int64_t found = -1;
+    assert(mqstore::next_data(descriptor, from, size, &found) == 0);
+    assert(found >= from && found <= size);
+    for (const std::int64_t at : written) assert(at < from || found <= at);
+  }
+  close(descriptor);
+}
+
+#endif
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t length) {
+  const Input input(bytes, length);
+  crc32_of_parts(input, bytes, length);
+#if defined(__linux__)
+  mapping_in_a_file_that_changes(input);
+  next_data_passes_over_nothing(input);
+#endif
+  return 0;
+}
+
+// libFuzzer brings a main of its own.
+#if !defined(MQSTORE_LIBFUZZER)
+
+int main(int count, char** values) {
+  const long rounds = count > 1 ? std::atol(values[1]) : 1000;
+  std::uint32_t random = 1;
+  std::vector<std::uint8_t> bytes;
+  for (long round = 0; round < rounds; round++) {
+    bytes.resize(random % 700);
+    for (std::uint8_t& byte : bytes) {
+      random = random * 1664525u + 1013904223u;
+      byte = static_cast<std::uint8_t>(random >> 24);
+    }
+    random = random * 1664525u + 1013904223u;
+    LLVMFuzzerTestOneInput(bytes.data(), bytes.size());
+  }
+  std::printf("native core: %ld rounds of random input\n", rounds);
+}
+
+#endif
