@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { MessageStore } from '../dist/esm.mjs'
+import { appendAll, bodyOf, messageOf, topicOf } from './traffic.js'
 
 /**
  * One round of one workload on our store, the same work as in java/Bench.java: JSON in as the only argument, JSON
@@ -8,14 +9,9 @@ import { MessageStore } from '../dist/esm.mjs'
  */
 
 const pullSize = 32
-const host = '127.0.0.1:10911'
-/** One turn of the event loop now and then, as any writer would have it: flushes begin and end there. */
-const appendsPerTurn = 1000
-/** Made once, on both sides: a store is measured, and no concatenation. */
-const topicNames = Array.from({ length: 64 }, (_, number) => `bench-${number}`)
 
 const measurements = {
-  append: measureAppend,
+  append: appendAll,
   put: measurePut,
   pull: (store, workload) => measurePulling(store, workload, (result) => result.commitLogOffsets.length),
   slice: (store, workload) => measurePulling(store, workload, (result) => result.buffers.length),
@@ -24,15 +20,20 @@ const measurements = {
 }
 
 const { workload, directory } = JSON.parse(process.argv[2])
-const warmUpDirectory = join(directory, 'warm-up')
-await run({ ...workload, messages: workload.warmUpMessages }, warmUpDirectory)
-rmSync(warmUpDirectory, { recursive: true })
+// Who opens a store has a process that has just begun; all else is measured as it is once the process has warmed up.
+if (workload.image === undefined) {
+  const warmUpDirectory = join(directory, 'warm-up')
+  await run({ ...workload, messages: workload.warmUpMessages }, warmUpDirectory)
+  rmSync(warmUpDirectory, { recursive: true })
+}
 console.log(JSON.stringify(await run(workload, join(directory, 'measured'))))
 
 async function run(workload, storeDirectory) {
-  const store = await MessageStore.open(storeDirectory, { flushDiskType: workload.flushDiskType })
   const figures = {}
-  for (const measure of workload.measures) {
+  const opening = performance.now()
+  const store = await MessageStore.open(storeDirectory, { flushDiskType: workload.flushDiskType, ...workload.settings })
+  if (workload.image !== undefined) figures.open = 1000 / (performance.now() - opening)
+  for (const measure of workload.measures.filter((name) => name in measurements)) {
     const started = performance.now()
     const count = await measurements[measure](store, workload)
     figures[measure] = (count * 1000) / (performance.now() - started)
@@ -41,28 +42,6 @@ async function run(workload, storeDirectory) {
   if (found !== workload.messages) throw new Error(`${found} of ${workload.messages} messages are there`)
   await store.close()
   return figures
-}
-
-function messageOf(number, { topics, queues }, body) {
-  return {
-    topic: topicOf(number, topics),
-    queueId: ((number / topics) | 0) % queues,
-    body,
-    properties: { TAGS: 'tagA', KEYS: `key${number}` },
-    bornHost: host,
-    storeHost: host,
-  }
-}
-
-async function measureAppend(store, workload) {
-  const { messages } = workload
-  const body = bodyOf(workload)
-  for (let number = 0; number < messages; number++) {
-    const { status } = store.append(messageOf(number, workload, body))
-    if (status !== 'PUT_OK') throw new Error(status)
-    if (number % appendsPerTurn === 0) await new Promise(setImmediate)
-  }
-  return messages
 }
 
 async function measurePut(store, workload) {
@@ -113,14 +92,4 @@ function measureQueries(store, { topics, messages, queries }) {
     if (result.messages.length === 0) throw new Error(`key${number} is not found`)
   }
   return queries
-}
-
-function topicOf(number, topics) {
-  return topicNames[number % topics]
-}
-
-function bodyOf({ bodySize }) {
-  const body = Buffer.alloc(bodySize)
-  for (let index = 0; index < bodySize; index++) body[index] = Math.imul(index + 1, 0x9e3779b1) >>> 24
-  return body
 }

@@ -1,5 +1,5 @@
 import { summarize } from './statistics.js'
-import { formatCount, formatTable } from './table.js'
+import { formatCount, formatMilliseconds, formatTable } from './table.js'
 import { rowsOf } from './workloads.js'
 
 export function describeReport({ machine, java, rounds, workloads, rates }) {
@@ -9,7 +9,7 @@ export function describeReport({ machine, java, rounds, workloads, rates }) {
     `${fileSystem}; load before ${loadBefore.toFixed(2)}; ${rounds === 1 ? '1 round' : `${rounds} rounds, interleaved`}`,
     '',
     formatTable([
-      ['per second: median (min–max)', 'mqstore', ...(java === undefined ? ['', ''] : [`RocketMQ ${java.rocketmq}`, 'ratio'])],
+      ['per second, or time: median (min–max)', 'mqstore', ...(java === undefined ? ['', ''] : [`RocketMQ ${java.rocketmq}`, 'ratio'])],
       ...workloads.flatMap((workload) => rowsOfWorkload(workload, rates[workload.name])),
     ]),
   ].join('\n')
@@ -23,17 +23,22 @@ function rowsOfWorkload(workload, { mqstore, rocketmq }) {
     [heading, '', '', ''],
     ...rows
       .filter(({ needsJava }) => !needsJava || rocketmq !== undefined)
-      .map(({ title, measure, theirs }) => rowOf(title, mqstore[measure], rocketmq?.[theirs])),
+      .map(({ title, measure, theirs, isTime }) => rowOf(title, mqstore[measure], rocketmq?.[theirs], isTime ? formatTime : formatRates)),
   ]
 }
 
-function rowOf(title, ours, theirs) {
+function rowOf(title, ours, theirs, format) {
   const ourSummary = summarize(ours)
-  if (theirs === undefined) return [`  ${title}`, formatSummary(ourSummary), '', '']
+  if (theirs === undefined) return [`  ${title}`, format(ourSummary), '', '']
   const theirSummary = summarize(theirs)
-  return [`  ${title}`, formatSummary(ourSummary), formatSummary(theirSummary), (ourSummary.median / theirSummary.median).toFixed(2)]
+  return [`  ${title}`, format(ourSummary), format(theirSummary), (ourSummary.median / theirSummary.median).toFixed(2)]
 }
 
-function formatSummary({ median, min, max }) {
+function formatRates({ median, min, max }) {
   return `${formatCount(median)} (${formatCount(min)}–${formatCount(max)})`
+}
+
+/** What happens once takes a time. */
+function formatTime({ median, min, max }) {
+  return `${formatMilliseconds(1000 / median)} (${formatMilliseconds(1000 / max)}–${formatMilliseconds(1000 / min)})`
 }

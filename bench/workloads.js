@@ -2,6 +2,9 @@
  * What is measured. Both sides do `measures` in turn on one store, each for all of `messages`, `query` for `queries`
  * keys; before that, the same on another store with `warmUpMessages`. Every message has a tag and one key.
  *
+ * A workload with an `image` opens a store that is there already, in a process that has just begun: each round gets a copy
+ * of the same one, which has `closed`, or has `crashed` with a checkpoint that vouches for nothing.
+ *
  * The warm-up of the large ones is as large as what is measured, for the sake of the machine's memory: where a host
  * takes free pages back, the first touch of a page costs several times as much as that of one just freed.
  */
@@ -25,6 +28,18 @@ export const workloads = [
     ...common, name: 'put-64', title: 'put, 1 KiB, 64 in flight', bodySize: 1024, messages: 200_000, warmUpMessages: 50_000,
     flushDiskType: 'SYNC_FLUSH', inFlight: 64, measures: ['put'],
   },
+  {
+    ...common, name: 'recovery', title: 'open after a crash, 1 GiB of 1 KiB', bodySize: 1024, messages: 930_000,
+    flushDiskType: 'ASYNC_FLUSH', image: 'crashed', measures: ['open'],
+  },
+  {
+    ...common, name: 'recovery-128', title: 'open after a crash, 1 GiB of 128 B', bodySize: 128, messages: 4_200_000,
+    flushDiskType: 'ASYNC_FLUSH', image: 'crashed', measures: ['open'],
+  },
+  {
+    ...common, name: 'clean-open', title: 'open after a close, 64 segments', bodySize: 1024, messages: 930_000,
+    flushDiskType: 'ASYNC_FLUSH', image: 'closed', settings: { mappedFileSizeCommitLog: 16 << 20 }, measures: ['open'],
+  },
 ]
 
 /** The rows that a measure makes in the table, each with the figure of Java that it is held against. */
@@ -38,9 +53,11 @@ export const rowsOf = {
   slice: [{ theirs: 'pull', title: 'pull 32 at a time: with bytes, not copied' }],
   decode: [{ theirs: 'decode', title: 'pull 32 at a time: every field decoded' }],
   query: [{ theirs: 'query', title: 'query by key' }],
+  open: [{ theirs: 'open', title: 'open (Java: load and start)', isTime: true }],
 }
 
 /** A workload in small, to see that it runs. */
 export function smokeOf(workload) {
-  return { ...workload, messages: 2000, warmUpMessages: 200, queries: 100 }
+  const small = { ...workload, messages: 2000, warmUpMessages: 200, queries: 100 }
+  return workload.image === undefined ? small : { ...small, settings: { mappedFileSizeCommitLog: 1 << 20 } }
 }

@@ -1,4 +1,6 @@
+import { standsAt } from '../format/bytes'
 import { topicHash } from '../format/index-layout'
+import { hashCodeOfBytes } from '../format/java-string'
 import type { ConsumeQueue } from './consume-queue'
 
 /** A topic, with what of its name goes into every record and index key worked out once. */
@@ -28,6 +30,8 @@ export function canNameDirectory(topic: string): boolean {
 
 export class TopicTable {
   readonly #topics = new Map<string, Topic>()
+  /** Of those with the same hash code, the one that was seen last. */
+  readonly #byHash = new Map<number, Topic>()
 
   find(name: string): Topic | undefined {
     return this.#topics.get(name)
@@ -39,6 +43,16 @@ export class TopicTable {
       topic = new Topic(name)
       this.#topics.set(name, topic)
     }
+    return topic
+  }
+
+  /** As {@link findOrAdd}, for a name in UTF-8, of which no string is made when it has been seen before. */
+  findOrAddBytes(bytes: Buffer, from: number, to: number): Topic {
+    const hash = hashCodeOfBytes(bytes, from, to)
+    const known = this.#byHash.get(hash)
+    if (known?.bytes.length === to - from && standsAt(known.bytes, bytes, from)) return known
+    const topic = this.findOrAdd(bytes.utf8Slice(from, to))
+    this.#byHash.set(hash, topic)
     return topic
   }
 

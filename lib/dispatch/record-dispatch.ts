@@ -2,11 +2,17 @@ import type { PreparedRecord } from '../commit-log/message-encoder'
 import type { ConsumeQueue } from '../consume-queue/consume-queue'
 import type { ConsumeQueues } from '../consume-queue/consume-queues'
 import type { Topic } from '../consume-queue/topic-table'
+import { keyHashOfBytes } from '../format/index-layout'
+import { hashCodeOfBytes } from '../format/java-string'
 import { readLong } from '../format/long'
 import { PropertyName, forEachProperty } from '../format/properties'
 import { Position, RECORD_LENGTH_MIN, SysFlag, isQueued, type RecordParts } from '../format/record'
 import { SCHEDULE_TOPIC, deliverTime, tagsCodeOf } from '../format/tags-code'
 import type { IndexFiles } from '../index-file/index-files'
+import { PropertyPlaces } from './property-places'
+
+/** Stands between the keys of a message; the space of UTF-8. */
+const KEY_SEPARATOR = 0x20
 
 /**
  * Gives each record of the log its place in a queue and its entries in the index: at once for a record just
@@ -16,6 +22,7 @@ export class RecordDispatch {
   readonly #queues: ConsumeQueues
   readonly #index: IndexFiles | undefined
   readonly #delayLevels: readonly number[]
+  readonly #places = new PropertyPlaces()
 
   constructor(queues: ConsumeQueues, index: IndexFiles | undefined, delayLevels: readonly number[]) {
     this.#queues = queues
@@ -42,12 +49,12 @@ export class RecordDispatch {
    * @returns false when its queue lacks earlier messages that have not been seen
    */
   found(bytes: Buffer, view: DataView, position: number, parts: RecordParts, mayBegin: boolean): boolean {
-    const topic = this.#queues.topics.findOrAdd(
-      bytes.utf8Slice(position + parts.topicAt, position + parts.topicAt + parts.topicLength),
-    )
+    const topicAt = position + parts.topicAt
+    const topic = this.#queues.topics.findOrAddBytes(bytes, topicAt, topicAt + parts.topicLength)
     const offset = readLong(view, position + Position.physicalOffset)
     const storeTimestamp = readLong(view, position + parts.storeTimestampAt)
-    const properties = readDispatchProperties(bytes, position, parts)
+    const propertiesAt = position + parts.propertiesAt
+    this.#places.locate(bytes, propertiesAt, propertiesAt + parts.propertiesLength)
     const queueId = view.getInt32(position + Position.queueId)
     // A log from elsewhere may say anything: no queue is made outside of its directory.
     if (isQueued(parts.sysFlag) && queueId >= 0 && topic.canHaveQueues) {
@@ -59,14 +66,34 @@ export class RecordDispatch {
         queue.skipTo(queueOffset)
       }
       if (queueOffset === queue.maxOffset) {
-        const tagsCode = tagsCodeInQueue(topic.name, properties, storeTimestamp, this.#delayLevels)
-        queue.append(offset, parts.size, tagsCode)
+        queue.append(offset, parts.size, this.#tagsCodeOf(bytes, topic, storeTimestamp))
       }
     }
     if (this.#index !== undefined && isIndexed(parts.sysFlag) && offset > this.#index.coveredOffset) {
-      this.#index.put(topic.hash, properties.uniqueKey, properties.keys, offset, storeTimestamp)
+      this.#indexKeys(bytes, topic.hash, offset, storeTimestamp, this.#index)
     }
     return true
+  }
+
+  #tagsCodeOf(bytes: Buffer, topic: Topic, storeTimestamp: number): number {
+    const { tags, delay } = this.#places
+    if (topic.name === SCHEDULE_TOPIC && delay.to > delay.from) {
+      const time = deliverTime(bytes.utf8Slice(delay.from, delay.to), storeTimestamp, this.#delayLevels)
+      if (time !== undefined) return time
+    }
+    return hashCodeOfBytes(bytes, tags.from, tags.to)
+  }
+
+  #indexKeys(bytes: Buffer, topicHash: number, offset: number, storeTimestamp: number, index: IndexFiles): void {
+    const { uniqueKey, keys } = this.#places
+    if (uniqueKey.to > uniqueKey.from) {
+      index.putHash(keyHashOfBytes(topicHash, bytes, uniqueKey.from, uniqueKey.to), offset, storeTimestamp)
+    }
+    for (let from = keys.from, at = from; at <= keys.to; at++) {
+      if (at < keys.to && bytes[at] !== KEY_SEPARATOR) continue
+      if (at > from) index.putHash(keyHashOfBytes(topicHash, bytes, from, at), offset, storeTimestamp)
+      from = at + 1
+    }
   }
 }
 

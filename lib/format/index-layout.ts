@@ -1,4 +1,4 @@
-import { hashCode } from './java-string'
+import { hashCode, hashCodeOfBytes } from './java-string'
 
 /**
  * An index file: header (40), `slots` hash slots of 4 bytes, room for `entries` entries of 20. Entry 0 is never
@@ -39,10 +39,19 @@ export function topicHash(topic: string): number {
   return hashCode('#', hashCode(topic))
 }
 
-/** The hash of `topic#key` as the index stores it; Math.abs(-2^31) is negative in Java, and counts as 0. */
+/** The hash of `topic#key` as the index stores it. */
 export function keyHash(hashOfTopic: number, key: string): number {
-  const hash = Math.abs(hashCode(key, hashOfTopic))
-  return hash === 0x8000_0000 ? 0 : hash
+  return withoutSign(hashCode(key, hashOfTopic))
+}
+
+/** The same for a key in UTF-8. */
+export function keyHashOfBytes(hashOfTopic: number, bytes: Buffer, from: number, to: number): number {
+  return withoutSign(hashCodeOfBytes(bytes, from, to, hashOfTopic))
+}
+
+/** Math.abs(-2^31) is negative in Java, and counts as 0. */
+function withoutSign(hash: number): number {
+  return hash === -0x8000_0000 ? 0 : Math.abs(hash)
 }
 
 /** Calls back for each key of a KEYS property: parts between single spaces, empty ones left out. */

@@ -2,6 +2,7 @@ import { readLong } from '../format/long'
 import type { Segment } from '../storage/segment'
 import type { SegmentList } from '../storage/segment-list'
 import type { Damage } from '../types'
+import { ReadAhead } from './read-ahead'
 import type { Finding, RecordCheck } from './record-check'
 
 /** Bytes between two pauses. */
@@ -36,18 +37,29 @@ export interface LogScanResult {
  *   the disk does not give today is not to be cut off
  */
 export async function scanLog(options: LogScanOptions, fromSegment: number): Promise<LogScanResult> {
+  const readAhead = new ReadAhead(options.segments, fromSegment)
+  try {
+    return await walk(options, fromSegment, readAhead)
+  } finally {
+    await readAhead.settle()
+  }
+}
+
+async function walk(options: LogScanOptions, fromSegment: number, readAhead: ReadAhead): Promise<LogScanResult> {
   const { segments, check } = options
   const first = segments.at(fromSegment)!
   const result: LogScanResult = { end: first.fromOffset, damage: [], lastStoreTimestamp: 0, isComplete: true }
   let pausedAt = first.fromOffset
   let index = fromSegment
   let offset = first.fromOffset
+  readAhead.advance(offset, 0)
   for (;;) {
     const segment = segments.at(index)!
     const { bytes, view } = segment.mapping
     const position = offset - segment.fromOffset
     if (offset - pausedAt >= PAUSE_EVERY) {
       pausedAt = offset
+      readAhead.advance(offset, offset - first.fromOffset)
       await options.pause(offset - first.fromOffset)
     }
     const finding = check.at(bytes, view, position, segment.size, offset)
@@ -103,8 +115,10 @@ export function findNextRecord(
 ): { index: number; offset: number } | undefined {
   for (let segment = segments.at(index); segment !== undefined; segment = segments.at(++index)) {
     const { bytes, view } = segment.mapping
+    // A hole need not be looked through, and every page of it that is touched takes memory.
     const start = Math.max(0, from - segment.fromOffset)
-    for (let at = bytes.indexOf(MAGIC_PREFIX, start + MAGIC_AT); at >= 0; at = bytes.indexOf(MAGIC_PREFIX, at + 1)) {
+    const written = Math.max(start + MAGIC_AT, segment.nextData(start))
+    for (let at = bytes.indexOf(MAGIC_PREFIX, written); at >= 0; at = bytes.indexOf(MAGIC_PREFIX, at + 1)) {
       const position = at - MAGIC_AT
       const offset = segment.fromOffset + position
       if (check.at(bytes, view, position, segment.size, offset) === 'record') return { index, offset }

@@ -138,9 +138,9 @@ function damageTest({ checkpoint, isClean, queues }: RecoveryContext): LogScanOp
 }
 
 /** What the kernel remembers of a page that the disk refused is not what is on the disk. */
-function dropCaches({ backend, log, readOnly }: RecoveryContext, scanStart: number): void {
+function dropCaches({ log, readOnly }: RecoveryContext, scanStart: number): void {
   if (readOnly) return
-  for (let at = scanStart; at < log.segments.length; at++) backend.files.dropCache(log.segments.at(at)!.descriptor)
+  for (let at = scanStart; at < log.segments.length; at++) log.segments.at(at)!.dropCache()
 }
 
 /** Removes what lies behind the end: stale bytes must not come back as messages after the next crash. */

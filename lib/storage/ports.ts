@@ -68,6 +68,8 @@ export interface FileSystem {
   setModifiedTime(path: string, milliseconds: number): void
   /** Drops clean cached pages of the file, so that the next read comes from the disk; a hint. */
   dropCache(descriptor: number): void
+  /** Reads [from, to) into the page cache, off the main thread; a hint, and undefined where the backend has no such call. */
+  readAhead?(descriptor: number, from: number, to: number): Promise<void>
   /**
    * The first byte at or after `from` that is not in a hole, or `size` when all the rest is one; what cannot
    * tell returns `from`.

@@ -79,6 +79,24 @@ export class Segment {
     return this.#mapping?.findFault?.(from, to)
   }
 
+  /** The first byte of the file at or behind `from` that may have been written; the size where there is none. */
+  nextData(from: number): number {
+    return this.#backend.files.nextData(this.descriptor, from, this.size)
+  }
+
+  /** Has [from, to) of the file read by the time it is touched, where the backend can do that off the main thread. */
+  readAhead(from: number, to: number): Promise<void> | undefined {
+    return this.#backend.files.readAhead?.(this.descriptor, from, to)
+  }
+
+  /** What is touched from now on comes from the disk, as far as the backend can see to that. */
+  dropCache(): void {
+    // The kernel keeps pages that are mapped.
+    this.#mapping?.unmap()
+    this.#mapping = undefined
+    this.#backend.files.dropCache(this.descriptor)
+  }
+
   /** Makes [from, to) of the log durable, and before that the file's own entry. Offsets are the log's. */
   async flush(from: number, to: number): Promise<void> {
     if (!this.entryIsDurable) {

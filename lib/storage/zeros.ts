@@ -1,10 +1,10 @@
 import type { FileSystem } from './ports'
 
+/** Not more at once: what is read where a hole begins fills the page cache with it. */
 const CHUNK = 64 << 10
 const zeros = Buffer.alloc(CHUNK)
-/** Read page by page: a longer read would fill the page cache with what is a hole. */
+const chunk = Buffer.alloc(CHUNK)
 const PAGE = 4096
-const page = Buffer.alloc(PAGE)
 
 /**
  * Where in [from, size) of a file something other than zero stands, page by page. Holes are passed over
@@ -17,16 +17,22 @@ export function* nonZeroRanges(
   size: number,
 ): Generator<{ from: number; to: number }> {
   for (let at = files.nextData(descriptor, from, size); at < size; at = files.nextData(descriptor, at, size)) {
-    const length = files.read(descriptor, page, 0, Math.min(PAGE - (at % PAGE), size - at), at)
+    const length = files.read(descriptor, chunk, 0, Math.min(CHUNK - (at % CHUNK), size - at), at)
     if (length === 0) return
-    if (zeros.compare(page, 0, length, 0, length) !== 0) {
-      let first = 0
-      while (page[first] === 0) first++
-      let end = length
-      while (page[end - 1] === 0) end--
-      yield { from: at + first, to: at + end }
-    }
+    if (zeros.compare(chunk, 0, length, 0, length) !== 0) yield* nonZeroPages(at, length)
     at += length
+  }
+}
+
+/** The pages of which something is not zero in what was read at `at`, each from its first such byte to its last. */
+function* nonZeroPages(at: number, length: number): Generator<{ from: number; to: number }> {
+  for (let start = 0; start < length; ) {
+    let end = Math.min(start + PAGE - ((at + start) % PAGE), length)
+    const next = end
+    while (start < end && chunk[start] === 0) start++
+    while (start < end && chunk[end - 1] === 0) end--
+    if (start < end) yield { from: at + start, to: at + end }
+    start = next
   }
 }
 

@@ -1,0 +1,5 @@
+/** Whether `expected` stands in `bytes` from `from` on; for a few bytes, where a call into the runtime costs more than the look. */
+export function standsAt(expected: Buffer, bytes: Buffer, from: number): boolean {
+  for (let at = 0; at < expected.length; at++) if (bytes[from + at] !== expected[at]) return false
+  return true
+}

@@ -1,0 +1,68 @@
+/** What recovery reads of properties and topics without making strings is what the decoder of properties says. */
+import fc from 'fast-check'
+import t from 'tap'
+import { TopicTable } from '../../lib/consume-queue/topic-table'
+import { readDispatchProperties } from '../../lib/dispatch/record-dispatch'
+import { PropertyPlaces, type Place } from '../../lib/dispatch/property-places'
+import { keyHash, keyHashOfBytes } from '../../lib/format/index-layout'
+import { hashCode, hashCodeOfBytes } from '../../lib/format/java-string'
+import { RecordParts } from '../../lib/format/record'
+
+const MARGIN = 3
+
+/** Names that matter and some that nearly do, in any order, with separators in any place. */
+const pieces = fc.array(
+  fc.oneof(
+    fc.constantFrom('TAGS', 'KEYS', 'UNIQ_KEY', 'DELAY', 'TAG', 'KEYSS', 'WAIT', '\u0001', '\u0002', '\u0001', '\u0002', ' ', 'v', '值', '𝒳', ''),
+    fc.string({ maxLength: 4 }),
+  ),
+  { maxLength: 24 },
+)
+
+function propertiesAt(text: Buffer): { bytes: Buffer; parts: RecordParts } {
+  const parts = new RecordParts()
+  parts.propertiesAt = MARGIN
+  parts.propertiesLength = text.length
+  return { bytes: Buffer.concat([Buffer.from('TAG'), text, Buffer.from('\u0002TAGS\u0001x')]), parts }
+}
+
+t.test('the places of properties are those of the decoder', async (t) => {
+  const places = new PropertyPlaces()
+  const check = (text: Buffer): void => {
+    const { bytes, parts } = propertiesAt(text)
+    const expected = readDispatchProperties(bytes, 0, parts)
+    places.locate(bytes, MARGIN, MARGIN + text.length)
+    const at = ({ from, to }: Place): string | undefined => (to > from ? bytes.utf8Slice(from, to) : undefined)
+    const found = { tags: at(places.tags), keys: at(places.keys), uniqueKey: at(places.uniqueKey), delay: at(places.delay) }
+    const names = ['tags', 'keys', 'uniqueKey', 'delay'] as const
+    if (names.some((name) => found[name] !== expected[name])) throw new Error(`${JSON.stringify(found)} is not ${JSON.stringify(expected)}`)
+  }
+  fc.assert(fc.property(pieces, (parts) => check(Buffer.from(parts.join('')))), { numRuns: 20_000 })
+  fc.assert(fc.property(fc.uint8Array({ maxLength: 40 }), (bytes) => check(Buffer.from(bytes))), { numRuns: 5000 })
+  t.pass('also for bytes that are no UTF-8')
+})
+
+t.test('the hash codes of bytes are those of their text', async (t) => {
+  fc.assert(fc.property(fc.string({ unit: 'binary' }), fc.integer(), (text, start) => {
+    const bytes = Buffer.from(`..${text}..`)
+    const to = bytes.length - 2
+    return hashCodeOfBytes(bytes, 2, to, start) === hashCode(bytes.utf8Slice(2, to), start)
+  }))
+  fc.assert(fc.property(fc.string({ unit: 'binary' }), fc.integer(), (key, topic) => {
+    const bytes = Buffer.from(key)
+    return keyHashOfBytes(topic, bytes, 0, bytes.length) === keyHash(topic, bytes.toString())
+  }))
+  t.equal(keyHashOfBytes(-0x8000_0000, Buffer.alloc(0), 0, 0), 0, 'the one number without an absolute value')
+})
+
+t.test('a topic found by its bytes is the one of its name', async (t) => {
+  const topics = new TopicTable()
+  const find = (name: string | Buffer): unknown => {
+    const bytes = Buffer.concat([Buffer.from('..'), Buffer.from(name as string), Buffer.from('..')])
+    return topics.findOrAddBytes(bytes, 2, bytes.length - 2)
+  }
+  for (const name of ['orders', 'Aa', 'BB', 'Aa', '主题', 'orders', '']) t.equal(find(name), topics.find(name), `${name}, of which others may have the hash code`)
+  const broken = Buffer.from([0x61, 0xff])
+  t.equal(find(broken), topics.find('a\ufffd'), 'one that is no UTF-8')
+  t.equal(find(broken), find('a\ufffd'))
+})
