@@ -53,6 +53,21 @@ export class Player {
     return completeLines(output)
   }
 
+  /**
+   * Opens many stores, some at the same time, and closes them again; the real engine only.
+   * @returns for each store its dump, or why it cannot be opened
+   */
+  async readAll(stores: readonly { directory: string; settings: Readonly<object> }[], atOnce: number): Promise<(object[] | Error)[]> {
+    const requests = stores.map((store) => ({ ...store, output: newExchangeFile() }))
+    const { failures } = await this.#process.request({ command: 'read-all', stores: requests, atOnce })
+    return (failures as (string | null)[]).map((failure, at) => {
+      const { output } = requests[at]!
+      const dump = failure === null ? completeLines<object>(output) : new Error(failure)
+      rmSync(output, { force: true })
+      return dump
+    })
+  }
+
   /** The queue offset for each of some store times. */
   async offsetsByTime(topic: string, queueId: number, timestamps: readonly number[]): Promise<number[]> {
     const { offsets } = await this.#process.request({

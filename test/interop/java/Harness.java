@@ -1,4 +1,5 @@
 import com.alibaba.fastjson.JSON;
+import com.alibaba.fastjson.JSONArray;
 import com.alibaba.fastjson.JSONObject;
 import com.alibaba.fastjson.parser.Feature;
 import java.io.BufferedReader;
@@ -25,6 +26,9 @@ import java.util.Properties;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
 import org.apache.rocketmq.common.BrokerConfig;
 import org.apache.rocketmq.common.MixAll;
 import org.apache.rocketmq.common.message.*; // MessageExtBrokerInner is here in 5.3.3 and in store in 4.9.7
@@ -62,13 +66,16 @@ public class Harness {
         JSONObject reply = new JSONObject();
         switch (request.getString("command")) {
             case "open":
-                open(Paths.get(request.getString("directory")), request.getJSONObject("settings"));
+                store = open(Paths.get(request.getString("directory")), request.getJSONObject("settings"));
+                break;
+            case "read-all":
+                reply.put("failures", readAll(request.getJSONArray("stores"), request.getIntValue("atOnce")));
                 break;
             case "put":
                 putAll(Paths.get(request.getString("messages")), Paths.get(request.getString("results")), request.getIntValue("rounds"));
                 break;
             case "dump":
-                dump(Paths.get(request.getString("output")));
+                dump(store, Paths.get(request.getString("output")));
                 break;
             case "offsets-by-time":
                 List<Object> timestamps = request.getJSONArray("timestamps");
@@ -88,7 +95,7 @@ public class Harness {
         return reply;
     }
 
-    private static void open(Path directory, JSONObject settings) throws Exception {
+    private static DefaultMessageStore open(Path directory, JSONObject settings) throws Exception {
         MessageStoreConfig config = new MessageStoreConfig();
         config.setStorePathRootDir(directory.toString());
         config.setStorePathCommitLog(directory.resolve("commitlog").toString());
@@ -103,9 +110,41 @@ public class Harness {
         List<Object> parameters = new ArrayList<>(List.of(config, statistics(), listener, new BrokerConfig()));
         if (constructor.getParameterCount() == 5) parameters.add(new ConcurrentHashMap<>());
         DefaultMessageStore opening = (DefaultMessageStore) constructor.newInstance(parameters.toArray());
-        if (!opening.load()) throw new IllegalStateException("load failed");
+        if (!opening.load()) {
+            opening.shutdown();
+            throw new IllegalStateException("load failed");
+        }
         opening.start();
-        store = opening;
+        return opening;
+    }
+
+    /**
+     * Opens, dumps and closes many stores, some at the same time, since the engine sleeps through most of that.
+     * @return for each store why it could not be read, or null
+     */
+    private static String[] readAll(JSONArray stores, int atOnce) throws Exception {
+        String[] failures = new String[stores.size()];
+        ExecutorService readers = Executors.newFixedThreadPool(atOnce);
+        for (int index = 0; index < failures.length; index++) {
+            JSONObject request = stores.getJSONObject(index);
+            int place = index;
+            readers.execute(() -> {
+                try {
+                    DefaultMessageStore opened = open(Paths.get(request.getString("directory")), request.getJSONObject("settings"));
+                    try {
+                        dump(opened, Paths.get(request.getString("output")));
+                    } finally {
+                        opened.shutdown();
+                    }
+                } catch (Throwable failure) {
+                    failures[place] = failure.toString();
+                }
+            });
+        }
+        readers.shutdown();
+        readers.awaitTermination(1, TimeUnit.HOURS);
+        System.gc(); // the engine leaves its maps to the collector, and a process may have only so many
+        return failures;
     }
 
     private static BrokerStatsManager statistics() throws Exception {
@@ -124,7 +163,7 @@ public class Harness {
                 for (String line : lines) output.println(describe(put(JSON.parseObject(line, Feature.OrderedField))));
             }
         }
-        awaitDispatch();
+        awaitDispatch(store);
     }
 
     private static PutMessageResult put(JSONObject message) {
@@ -200,25 +239,25 @@ public class Harness {
     }
 
     /** The engine fills its queues behind the puts; an answer before that is not its last word. */
-    private static void awaitDispatch() throws Exception {
+    private static void awaitDispatch(DefaultMessageStore store) throws Exception {
         long deadline = System.currentTimeMillis() + 30000;
         while (store.dispatchBehindBytes() > 0 && System.currentTimeMillis() < deadline) Thread.sleep(5);
         Thread.sleep(50);
     }
 
     /** Writes the bounds of the log, then each queue with its messages, in the form of `mqstore dump`. */
-    private static void dump(Path output) throws Exception {
-        awaitDispatch();
+    private static void dump(DefaultMessageStore store, Path output) throws Exception {
+        awaitDispatch(store);
         try (PrintStream lines = new PrintStream(Files.newOutputStream(output), false, StandardCharsets.UTF_8)) {
             JSONObject bounds = new JSONObject(true);
             bounds.put("minPhyOffset", store.getMinPhyOffset());
             bounds.put("maxPhyOffset", store.getMaxPhyOffset());
             lines.println(bounds);
-            for (String[] queue : queues()) dumpQueue(lines, queue[0], Integer.parseInt(queue[1]));
+            for (String[] queue : queues(store)) dumpQueue(store, lines, queue[0], Integer.parseInt(queue[1]));
         }
     }
 
-    private static List<String[]> queues() throws Exception {
+    private static List<String[]> queues(DefaultMessageStore store) throws Exception {
         Path directory = Paths.get(store.getMessageStoreConfig().getStorePathRootDir(), "consumequeue");
         TreeSet<String> found = new TreeSet<>();
         if (Files.isDirectory(directory)) {
@@ -235,7 +274,7 @@ public class Harness {
         return queues;
     }
 
-    private static void dumpQueue(PrintStream lines, String topic, int queueId) throws Exception {
+    private static void dumpQueue(DefaultMessageStore store, PrintStream lines, String topic, int queueId) throws Exception {
         long minimum = store.getMinOffsetInQueue(topic, queueId);
         long maximum = store.getMaxOffsetInQueue(topic, queueId);
         JSONObject queue = new JSONObject(true);
