@@ -43,6 +43,8 @@ export interface StoreParts {
 export interface OpenEvents {
   onRoll(segment: Segment): void
   onWarning(message: string, file: string): void
+  /** A flush failed, off to the side of any call: the store is to stop. */
+  onFlushFailure(error: Error): void
 }
 
 /** Options that are the open's own, beside those of the store. */
@@ -67,7 +69,7 @@ export async function openStore(
   const backend = ports?.backend ?? selectBackend(options.backend)
   const { files } = backend
   assertUsable(files, root, options.readOnly)
-  const closing: (() => void)[] = []
+  const closing: (() => void | Promise<void>)[] = []
   try {
     const lock = options.readOnly ? undefined : takeLock(files, root, closing)
     const abortMarker = new AbortMarker(files, join(root, 'abort'), options.compatibility)
@@ -87,8 +89,9 @@ export async function openStore(
       appendsPropertyCrc: options.enabledAppendPropCRC,
       onRoll: events.onRoll,
       warn: events.onWarning,
+      onFlushFailure: events.onFlushFailure,
     })
-    closing.push(() => void log.close())
+    closing.push(() => log.close())
     const layoutReport = openSegments(backend, layout, log, options.readOnly)
     const queues = new ConsumeQueues({
       files,
@@ -100,8 +103,9 @@ export async function openStore(
     closing.push(() => queues.close())
     const pause = (progress: RecoveryProgress): Promise<void> => report(recovery, progress)
     const queuesAreDamaged = await queues.load((done, total) => pause({ phase: 'queues', done, total, unit: 'queues' }))
-    const index = openIndex(options, { backend, clock, directory: indexDirectory, warn: events.onWarning })
+    const index = makeIndex(options, { backend, clock, directory: indexDirectory, warn: events.onWarning })
     if (index !== undefined) closing.push(() => index.close())
+    index?.load()
     const delayLevels = parseDelayLevels(options.messageDelayLevel)
     const dispatch = new RecordDispatch(queues, index, delayLevels)
     const found = await recover({
@@ -119,7 +123,7 @@ export async function openStore(
       recovery: { ...found, files: layoutReport, milliseconds: performance.now() - started },
     }
   } catch (error) {
-    for (const close of closing.reverse()) close()
+    for (const close of closing.reverse()) await close()
     throw error
   }
 }
@@ -151,7 +155,7 @@ function assertUsable(files: FileSystem, root: string, readOnly: boolean): void 
   }
 }
 
-function takeLock(files: FileSystem, root: string, closing: (() => void)[]): DirectoryLock {
+function takeLock(files: FileSystem, root: string, closing: (() => void | Promise<void>)[]): DirectoryLock {
   files.makeDirectory(root)
   const lock = DirectoryLock.take(files, join(root, 'lock'))
   closing.push(() => lock.release())
@@ -168,17 +172,15 @@ async function claimDirectory(files: FileSystem, options: ResolvedOptions, abort
   await files.syncDirectory(root)
 }
 
-function openIndex(
+function makeIndex(
   options: ResolvedOptions, context: { backend: Backend; clock: Clock; directory: string; warn(message: string, file: string): void },
 ): IndexFiles | undefined {
   if (!options.messageIndexEnable) return undefined
-  const index = new IndexFiles({
+  return new IndexFiles({
     ...context,
     geometry: { slots: options.maxHashSlotNum, entries: options.maxIndexNum },
     readOnly: options.readOnly,
   })
-  index.load()
-  return index
 }
 
 async function report(recovery: NonNullable<OpenOptions['recovery']>, progress: RecoveryProgress): Promise<void> {

@@ -70,6 +70,9 @@ export class MessageStore extends StoreEmitter {
         if (store === undefined) early.push({ message, file })
         else store.emit('warning', { message, file })
       },
+      onFlushFailure: (error) => {
+        if (store !== undefined) store.#fail(error)
+      },
     })
     if (!parts.backend.capabilities.has('lock') && !parts.options.readOnly) {
       early.push({
@@ -108,9 +111,7 @@ export class MessageStore extends StoreEmitter {
       onFailed: (error) => this.#fail(error),
     })
     this.#group.flushedOffset = log.maxOffset
-    this.#arrivals = new Arrivals(visibleOffset, ({ topic, queueId }) => {
-      if (this.hasListeners('arrival')) this.emit('arrival', { topic, queueId, maxOffset: this.maxOffset(topic, queueId) })
-    })
+    this.#arrivals = new Arrivals(visibleOffset, ({ topic, queueId }, maxOffset) => this.emit('arrival', { topic, queueId, maxOffset }))
     this.#schedule = new FlushSchedule(clock, options, {
       unflushedBytes: () => log.maxOffset - this.#group.flushedOffset,
       flushLog: () => this.#group.start(),

@@ -17,7 +17,7 @@ export async function openForCheck(directory: string, open: OpenOptions, report:
   for (;;) {
     try {
       const ports = hidden.size === 0 ? undefined : { backend: withoutFiles(selectBackend(open.backend ?? 'auto'), hidden) }
-      return await openStore(directory, { ...readOnly, ...(ports !== undefined && { ports }) }, { onRoll: ignore, onWarning: ignore })
+      return await openStore(directory, { ...readOnly, ...(ports !== undefined && { ports }) }, { onRoll: ignore, onWarning: ignore, onFlushFailure: ignore })
     } catch (error) {
       if (!isStoreError(error)) throw error
       if (error.code === 'ERR_LOG_MISSING') {

@@ -14,6 +14,7 @@ export interface CommitLogOptions {
   appendsPropertyCrc: boolean
   onRoll(segment: Segment): void
   warn(message: string, file: string): void
+  onFlushFailure(error: Error): void
 }
 
 /** The log: all messages of all queues in the order in which they came, in segments of one size. */
@@ -38,7 +39,7 @@ export class CommitLog {
   constructor(options: CommitLogOptions) {
     this.#options = options
     this.segmentSize = options.segmentSize
-    this.#supply = new SegmentSupply(options.backend, options.directory, options.segmentSize, options.warn)
+    this.#supply = new SegmentSupply(options)
   }
 
   /** Offset of the first byte that is kept. */
@@ -119,6 +120,8 @@ export class CommitLog {
       if (segment.toOffset <= from || segment.fromOffset >= to) continue
       await segment.flush(Math.max(from, segment.fromOffset), Math.min(to, segment.toOffset))
     }
+    // A flush that preparing began may have met the error that this one was spared.
+    await this.#supply.settleTaken()
     this.assertNotReplaced()
   }
 

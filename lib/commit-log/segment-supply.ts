@@ -7,6 +7,16 @@ import { Segment } from '../storage/segment'
 /** Pages made present ahead of the writer, in bytes. */
 export const POPULATE_WINDOW = 16 << 20
 
+export interface SegmentSupplyOptions {
+  backend: Backend
+  directory: string
+  /** Bytes. */
+  segmentSize: number
+  warn(message: string, file: string): void
+  /** The disk refused a flush of a segment, or of the directory: a second one that succeeds proves nothing. */
+  onFlushFailure(error: Error): void
+}
+
 interface Prepared {
   segment: Segment
   taken: boolean
@@ -20,16 +30,18 @@ export class SegmentSupply {
   readonly #backend: Backend
   readonly #directory: string
   readonly #segmentSize: number
-  readonly #warn: (message: string, file: string) => void
+  readonly #options: SegmentSupplyOptions
   #prepared: Prepared | undefined
   /** Of the last segment that was prepared, which may be in use by now: its descriptor is open until this has ended. */
   #work: Promise<void> = Promise.resolve()
+  /** Of the last segment that was taken. */
+  #workOnTaken: Promise<void> = Promise.resolve()
 
-  constructor(backend: Backend, directory: string, segmentSize: number, warn: (message: string, file: string) => void) {
-    this.#backend = backend
-    this.#directory = directory
-    this.#segmentSize = segmentSize
-    this.#warn = warn
+  constructor(options: SegmentSupplyOptions) {
+    this.#options = options
+    this.#backend = options.backend
+    this.#directory = options.directory
+    this.#segmentSize = options.segmentSize
   }
 
   /** Begins to prepare the segment at `fromOffset`, off the main thread. */
@@ -39,7 +51,7 @@ export class SegmentSupply {
     try {
       segment = this.#create(fromOffset)
     } catch (error) {
-      this.#warn(`the next segment cannot be prepared: ${(error as Error).message}`, this.#path(fromOffset))
+      this.#options.warn(`the next segment cannot be prepared: ${(error as Error).message}`, this.#path(fromOffset))
       return
     }
     this.#prepared = { segment, taken: false }
@@ -49,10 +61,11 @@ export class SegmentSupply {
   /** The segment at `fromOffset`, prepared or made now. @throws ERR_DISK_FULL, ERR_FILE_REPLACED */
   take(fromOffset: number): Segment {
     const prepared = this.#prepared
-    this.#prepared = undefined
     if (prepared === undefined) return this.#reserved(this.#create(fromOffset))
-    prepared.taken = true
     assertNotReplaced(prepared.segment)
+    this.#prepared = undefined
+    prepared.taken = true
+    this.#workOnTaken = this.#work
     return this.#reserved(prepared.segment)
   }
 
@@ -67,6 +80,11 @@ export class SegmentSupply {
     if (prepared === undefined) return
     await this.settle()
     this.#backend.files.remove(prepared.segment.path)
+  }
+
+  /** Waits for what preparing still does to a segment that was taken. */
+  settleTaken(): Promise<void> {
+    return this.#workOnTaken
   }
 
   /** Ends preparation, and closes what was prepared. */
@@ -87,13 +105,24 @@ export class SegmentSupply {
       await this.#backend.files.reserveAsync(segment.descriptor, segment.size)
       if (prepared.taken) return
       segment.mapping.populate(0, Math.min(POPULATE_WINDOW, segment.size))
+    } catch (error) {
+      this.#giveUp(prepared, error as Error)
+      return
+    }
+    try {
       await segment.flush(segment.fromOffset, segment.fromOffset)
     } catch (error) {
-      if (prepared.taken) return
-      this.#prepared = undefined
-      this.#discard(segment)
-      this.#warn(`the next segment cannot be prepared: ${(error as Error).message}`, segment.path)
+      this.#options.onFlushFailure(error as Error)
+      this.#giveUp(prepared, error as Error)
     }
+  }
+
+  /** Whoever has taken the segment meets the error himself. */
+  #giveUp(prepared: Prepared, error: Error): void {
+    if (prepared.taken) return
+    this.#prepared = undefined
+    this.#discard(prepared.segment)
+    this.#options.warn(`the next segment cannot be prepared: ${error.message}`, prepared.segment.path)
   }
 
   /** Idempotent where the blocks are there already. */
@@ -128,7 +157,7 @@ export class SegmentSupply {
       segment.close()
       this.#backend.files.remove(segment.path)
     } catch (error) {
-      this.#warn(`what was begun of the next segment cannot be removed: ${(error as Error).message}`, segment.path)
+      this.#options.warn(`what was begun of the next segment cannot be removed: ${(error as Error).message}`, segment.path)
     }
   }
 

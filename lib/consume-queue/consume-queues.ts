@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { QUEUE_ENTRY_LENGTH } from '../format/queue-entry'
 import { parseSegmentName } from '../format/file-name'
+import { allEnded } from '../storage/all-ended'
 import { DescriptorCache } from '../storage/descriptor-cache'
 import type { FileSystem } from '../storage/ports'
 import { syncPaths } from '../storage/sync-paths'
@@ -119,7 +120,7 @@ export class ConsumeQueues implements QueueOwner {
     const paths = [...dirty].filter(([, bytes]) => bytes >= leastBytes).map(([path]) => path)
     for (const path of paths) dirty.delete(path)
     // One that is still under way counts too: its files are no longer listed.
-    this.#syncing = Promise.all([this.#syncing, syncPaths(files, this.directory, paths)])
+    this.#syncing = allEnded([this.#syncing, syncPaths(files, this.directory, paths)])
     await this.#syncing
   }
 

@@ -132,7 +132,15 @@ export class QueueFiles {
   #create(start: number, path: string): void {
     const { files, descriptors, dirtyDirectories } = this.#context
     if (this.#starts.length === 0) files.makeDirectory(this.directory)
-    files.truncate(descriptors.create(path), this.entriesPerFile * QUEUE_ENTRY_LENGTH)
+    const descriptor = descriptors.create(path)
+    try {
+      files.truncate(descriptor, this.entriesPerFile * QUEUE_ENTRY_LENGTH)
+    } catch (error) {
+      // The next try makes it anew, and would take this one for another program's.
+      descriptors.forget(path)
+      files.remove(path)
+      throw error
+    }
     dirtyDirectories.add(this.directory)
     this.#starts.push(start)
     this.#starts.sort((left, right) => left - right)

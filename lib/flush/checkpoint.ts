@@ -20,8 +20,11 @@ export class Checkpoint {
     const bytes = Buffer.alloc(CHECKPOINT_LENGTH)
     if (files.status(path) !== undefined) {
       const descriptor = files.open(path, 'read')
-      files.read(descriptor, bytes, 0, CHECKPOINT_LENGTH, 0)
-      files.close(descriptor)
+      try {
+        files.read(descriptor, bytes, 0, CHECKPOINT_LENGTH, 0)
+      } finally {
+        files.close(descriptor)
+      }
     }
     this.fields = decodeCheckpoint(bytes)
     this.#written = bytes.toString('latin1')

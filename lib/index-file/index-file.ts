@@ -78,8 +78,15 @@ export class IndexFile {
     if (this.#mode === 'read') return
     const { files } = this.#backend
     this.#descriptor = files.open(this.path, 'create')
-    files.truncate(this.#descriptor, indexFileSize(this.#geometry.slots, this.#geometry.entries))
-    files.write(this.#descriptor, this.#header(), 0, INDEX_HEADER_LENGTH, 0)
+    try {
+      files.truncate(this.#descriptor, indexFileSize(this.#geometry.slots, this.#geometry.entries))
+      files.write(this.#descriptor, this.#header(), 0, INDEX_HEADER_LENGTH, 0)
+    } catch (error) {
+      // The next try makes it anew, and would take this one for another program's.
+      this.close()
+      files.remove(this.path)
+      throw error
+    }
   }
 
   /** Reads the header. */

@@ -57,8 +57,8 @@ export class IndexFiles {
       const size = backend.files.status(path)!.size
       if (size === expected) {
         const file = new IndexFile(backend, geometry, path, readOnly ? 'read' : 'write')
-        file.load()
         this.#files.push(file)
+        file.load()
       } else if (size === 0) {
         // What a crash leaves between creating and sizing a file.
         if (!readOnly) backend.files.remove(path)
@@ -118,13 +118,6 @@ export class IndexFiles {
     }
   }
 
-  /** As {@link put}, of one key by its hash. */
-  putHash(hash: number, phyOffset: number, storeTimestamp: number): void {
-    const file = this.#active === undefined || this.#active.isFull ? this.#roll() : this.#active
-    if (!file.isWriting) file.startWriting()
-    file.put(hash, phyOffset, storeTimestamp)
-  }
-
   /** The newest `max` matches with a store time in [begin, end] whose log offset passes `accepts`. */
   query(
     topicHash: number, key: string, range: { begin: number; end: number; max: number }, accepts: (phyOffset: number) => boolean,
@@ -178,7 +171,9 @@ export class IndexFiles {
   }
 
   #putKey(topicHash: number, key: string, phyOffset: number, storeTimestamp: number): void {
-    this.putHash(keyHash(topicHash, key), phyOffset, storeTimestamp)
+    const file = this.#active === undefined || this.#active.isFull ? this.#roll() : this.#active
+    if (!file.isWriting) file.startWriting()
+    file.put(keyHash(topicHash, key), phyOffset, storeTimestamp)
   }
 
   #roll(): IndexFile {

@@ -9,10 +9,10 @@ export class Arrivals {
   #noted: ConsumeQueue[] = []
   readonly #waiting = new Map<string, Set<() => void>>()
   readonly #visibleOffset: () => number
-  readonly #announce: ((queue: ConsumeQueue) => void)
+  readonly #announce: (queue: ConsumeQueue, maxOffset: number) => void
   #isScheduled = false
 
-  constructor(visibleOffset: () => number, announce: (queue: ConsumeQueue) => void) {
+  constructor(visibleOffset: () => number, announce: (queue: ConsumeQueue, maxOffset: number) => void) {
     this.#visibleOffset = visibleOffset
     this.#announce = announce
   }
@@ -63,13 +63,32 @@ export class Arrivals {
     this.#noted = []
     for (const queue of noted) {
       const known = queue.toldOffset
-      const maxOffset = visibleMaxOffset(queue, visibleOffset)
+      const maxOffset = this.#maxOffsetOf(queue, visibleOffset)
+      if (maxOffset === undefined) {
+        // Whoever waits meets the same error when he reads, instead of waiting for ever.
+        this.#noted.push(queue)
+        this.#wake(queue)
+        continue
+      }
       // Not all of it may be visible yet: it stays noted until the flush that shows the rest.
       if (maxOffset < queue.maxOffset) this.#noted.push(queue)
       queue.toldOffset = maxOffset < queue.maxOffset ? Math.max(known, maxOffset) : -1
       if (maxOffset <= known) continue
-      for (const wake of this.#waiting.get(`${queue.topic} ${queue.queueId}`) ?? []) wake()
-      this.#announce(queue)
+      this.#wake(queue)
+      this.#announce(queue, maxOffset)
     }
+  }
+
+  /** Undefined where the queue cannot be read. */
+  #maxOffsetOf(queue: ConsumeQueue, visibleOffset: number): number | undefined {
+    try {
+      return visibleMaxOffset(queue, visibleOffset)
+    } catch {
+      return undefined
+    }
+  }
+
+  #wake({ topic, queueId }: ConsumeQueue): void {
+    for (const wake of this.#waiting.get(`${topic} ${queueId}`) ?? []) wake()
   }
 }

@@ -21,10 +21,13 @@ export class AbortMarker {
 
   write(): void {
     const descriptor = this.#files.open(this.#path, this.isThere() ? 'write' : 'create')
-    this.#files.truncate(descriptor, 0)
-    this.#files.write(descriptor, this.#content, 0, this.#content.length, 0)
-    this.#identity = this.#files.statusOf(descriptor)
-    this.#files.close(descriptor)
+    try {
+      this.#files.truncate(descriptor, 0)
+      this.#files.write(descriptor, this.#content, 0, this.#content.length, 0)
+      this.#identity = this.#files.statusOf(descriptor)
+    } finally {
+      this.#files.close(descriptor)
+    }
   }
 
   /** A broker that starts and stops on our directory takes the marker away. @throws ERR_FILE_REPLACED */

@@ -17,21 +17,27 @@ export class DirectoryLock {
   /** @throws ERR_LOCKED, which names the holder */
   static take(files: FileSystem, path: string): DirectoryLock {
     const descriptor = files.open(path, files.status(path) === undefined ? 'create' : 'write')
-    const holder = files.tryLock(descriptor, path)
-    if (holder !== undefined) {
+    try {
+      const holder = files.tryLock(descriptor, path)
+      if (holder !== undefined) throw heldBy(holder, path)
+      files.write(descriptor, CONTENT, 0, CONTENT.length, 0)
+      return new DirectoryLock(files, descriptor)
+    } catch (error) {
       files.close(descriptor)
-      throw new StoreError(
-        'ERR_LOCKED',
-        `${path} is held by ${holder}: a directory has one writer. Close that store, or open this one with readOnly`,
-        { file: path, holder },
-      )
+      throw error
     }
-    files.write(descriptor, CONTENT, 0, CONTENT.length, 0)
-    return new DirectoryLock(files, descriptor)
   }
 
   release(): void {
     if (this.#descriptor !== undefined) this.#files.close(this.#descriptor)
     this.#descriptor = undefined
   }
+}
+
+function heldBy(holder: string, path: string): StoreError {
+  return new StoreError(
+    'ERR_LOCKED',
+    `${path} is held by ${holder}: a directory has one writer. Close that store, or open this one with readOnly`,
+    { file: path, holder },
+  )
 }

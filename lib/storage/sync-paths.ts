@@ -1,3 +1,4 @@
+import { allEnded } from './all-ended'
 import type { FileSystem } from './ports'
 
 /** From this many files on, one flush of the file system is cheaper than one each. */
@@ -23,5 +24,5 @@ export async function syncPaths(files: FileSystem, root: string, paths: Iterable
       }
     }
   }
-  await Promise.all(Array.from({ length: Math.min(CONCURRENCY, waiting.length) }, worker))
+  await allEnded(Array.from({ length: Math.min(CONCURRENCY, waiting.length) }, worker))
 }

@@ -1,0 +1,110 @@
+import { readdirSync, readlinkSync } from 'node:fs'
+import t from 'tap'
+import { StoreError } from '../../lib/index'
+import { selectBackend } from '../../lib/storage/backend'
+import type { Backend } from '../../lib/storage/ports'
+import { codeOf, message, messageOfSize, openStore, withFiles } from './support'
+
+/*
+ * The story: what a failing call leaves behind. The sweep over all calls is the torture's (test/torture/errors.ts); here
+ * are those of its findings that had a cause of their own.
+ */
+
+const refusal = new StoreError('ERR_IO', 'the disk does not take it', { reason: 'EIO' })
+const noRoom = new StoreError('ERR_DISK_FULL', 'no room', { reason: 'ENOSPC' })
+
+/** A backend in which a call fails for the paths that match, while `fails` says so. */
+function failing(names: readonly ('truncate' | 'write' | 'sync' | 'syncDirectory' | 'read')[], path: RegExp, error: StoreError): { backend: Backend; fails: boolean } {
+  const real = selectBackend('auto')
+  const paths = new Map<unknown, string>()
+  const control = { backend: real, fails: false }
+  const calls = names.map((name) => [name, (...parameters: unknown[]) => {
+    const target = paths.get(parameters[0]) ?? String(parameters[0])
+    if (control.fails && path.test(target)) {
+      if (name.startsWith('sync')) return Promise.reject(error)
+      throw error
+    }
+    return (real.files[name] as (...given: unknown[]) => unknown).apply(real.files, parameters)
+  }])
+  control.backend = withFiles(real, {
+    ...Object.fromEntries(calls) as Partial<Backend['files']>,
+    open: (file, mode) => {
+      const descriptor = real.files.open(file, mode)
+      paths.set(descriptor, file)
+      return descriptor
+    },
+  })
+  return control
+}
+
+function openFiles(directory: string): string[] {
+  return readdirSync('/proc/self/fd').flatMap((descriptor) => {
+    try {
+      const target = readlinkSync(`/proc/self/fd/${descriptor}`)
+      return target.startsWith(directory) ? [target] : []
+    } catch {
+      return []
+    }
+  })
+}
+
+t.test('an open that fails leaves neither the lock nor a file open', async (test) => {
+  for (const [names, path] of [[['write'], /lock$/], [['truncate'], /abort$/], [['read'], /checkpoint$/], [['read'], /index\/\d+$/]] as const) {
+    const directory = test.testdir()
+    const store = await openStore(test, directory)
+    store.append(message({ properties: { KEYS: 'k' } }))
+    await store.close()
+    const control = failing(names, path, refusal)
+    control.fails = true
+    test.equal(await codeOf(() => openStore(test, directory, { ports: { backend: control.backend } })), 'ERR_IO', String(path))
+    if (process.platform === 'linux') test.same(openFiles(directory), [], `${path}: nothing is open`)
+    const again = await openStore(test, directory)
+    test.equal(again.maxOffset('orders', 0), 1, 'and the next open has it all')
+    await again.close()
+  }
+})
+
+t.test('a flush of the segment prepared ahead that fails stops the store', async (test) => {
+  const control = failing(['syncDirectory'], /commitlog$/, refusal)
+  const store = await openStore(test, test.testdir(), { flushDiskType: 'SYNC_FLUSH', ports: { backend: control.backend } })
+  test.equal((await store.put(message())).status, 'PUT_OK')
+  control.fails = true
+  const failed = new Promise((resolve) => store.once('failed', resolve))
+  store.append(messageOfSize(3000))
+  await failed
+  control.fails = false
+  test.equal(store.failure?.code, 'ERR_FLUSH_FAILED')
+  test.equal(await codeOf(() => store.put(message())), 'ERR_FLUSH_FAILED', 'though the disk would take it now')
+})
+
+t.test('a queue or index file for which there was no room is made once there is', async (test) => {
+  for (const folder of ['consumequeue', 'index']) {
+    const control = failing(['truncate'], new RegExp(`/${folder}/`), noRoom)
+    const store = await openStore(test, test.testdir(), { maxIndexNum: 2, ports: { backend: control.backend } })
+    store.append(message({ properties: { KEYS: 'first' } }))
+    control.fails = true
+    await codeOf(() => store.flush())
+    test.equal(await codeOf(() => store.append(message({ properties: { KEYS: 'second' } }))), 'ERR_DISK_FULL', folder)
+    control.fails = false
+    test.ok(store.append(message({ properties: { KEYS: 'second' } })).isStored(), 'it goes on by itself')
+    await store.flush()
+    test.equal(store.failure, undefined)
+  }
+})
+
+t.test('a queue that cannot be read wakes its readers, and ends nothing', async (test) => {
+  const control = failing(['read'], /consumequeue/, refusal)
+  const directory = test.testdir()
+  const before = await openStore(test, directory)
+  for (let count = 0; count < 3; count++) before.append(message())
+  await before.close()
+  const store = await openStore(test, directory, { visibility: 'flushed', ports: { backend: control.backend } })
+  const reading = store.read({ topic: 'orders', queueId: 0, offset: 3 }).next()
+  await new Promise((resume) => setImmediate(resume))
+  store.append(message())
+  control.fails = true
+  test.equal(await codeOf(() => reading), 'ERR_IO', 'whoever waits learns of it')
+  control.fails = false
+  await store.flush()
+  test.equal(store.maxOffset('orders', 0), 4, 'and the store lives on')
+})
