@@ -118,6 +118,13 @@ export class IndexFiles {
     }
   }
 
+  /** As {@link put}, of one key by its hash. */
+  putHash(hash: number, phyOffset: number, storeTimestamp: number): void {
+    const file = this.#active === undefined || this.#active.isFull ? this.#roll() : this.#active
+    if (!file.isWriting) file.startWriting()
+    file.put(hash, phyOffset, storeTimestamp)
+  }
+
   /** The newest `max` matches with a store time in [begin, end] whose log offset passes `accepts`. */
   query(
     topicHash: number, key: string, range: { begin: number; end: number; max: number }, accepts: (phyOffset: number) => boolean,
@@ -171,9 +178,7 @@ export class IndexFiles {
   }
 
   #putKey(topicHash: number, key: string, phyOffset: number, storeTimestamp: number): void {
-    const file = this.#active === undefined || this.#active.isFull ? this.#roll() : this.#active
-    if (!file.isWriting) file.startWriting()
-    file.put(keyHash(topicHash, key), phyOffset, storeTimestamp)
+    this.putHash(keyHash(topicHash, key), phyOffset, storeTimestamp)
   }
 
   #roll(): IndexFile {
