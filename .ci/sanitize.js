@@ -81,7 +81,8 @@ function installAddon(sanitizer, kinds) {
 function runTests(names, title, environment, nodeArguments = [], command = process.execPath) {
   for (const name of names) {
     const node = command === process.execPath ? [] : [process.execPath]
-    step(`${name} ${title}`, command, [...commandArguments(command), ...node, ...nodeArguments, `build/test/${name}.test.js`], environment)
+    const given = [...commandArguments(command), ...node, ...nodeArguments, `build/test/${name}.test.js`]
+    step(`${name} ${title}`, command, given, { ...environment, TAP_TIMEOUT: '500' })
   }
 }
 

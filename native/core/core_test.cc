@@ -239,6 +239,30 @@ void guard_leaves_other_faults_alone() {
   assert(ends(SIG_IGN, nullptr, true) == 0);
 }
 
+// A page of its own would be one map more than the process may have: all of the file's are replaced instead.
+void guard_works_when_there_are_no_maps_left() {
+  const int status = status_of([] {
+    TemporaryFile file;
+    constexpr std::size_t count = 100;
+    const auto mapping = map_pages(file, count, true);
+    mapping->address()[3 * page] = 'x';
+    assert(ftruncate(file.descriptor(), 10 * page) == 0);
+    constexpr std::size_t many = 1 << 20;
+    void* address = mmap(nullptr, many * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    assert(address != MAP_FAILED);
+    std::size_t taken = 0;
+    // Every other page with a protection of its own makes two more maps.
+    while (taken < many && mprotect(static_cast<std::uint8_t*>(address) + taken * page, page, PROT_READ) == 0) taken += 2;
+    const bool is_exhausted = taken < many;
+    const std::uint8_t found = read_byte(mapping->address() + 50 * page);
+    const bool is_marked = mapping->find_fault(50 * page, 51 * page) == 50 * page;
+    const bool all_are = mapping->find_fault(0, page) == 0 && read_byte(mapping->address() + 3 * page) == 0;
+    munmap(address, many * page);
+    assert(found == 0 && is_marked && (all_are || !is_exhausted));
+  });
+  assert(status == 0);
+}
+
 void reserve_allocates_blocks() {
   TemporaryFile file;
   assert(pwrite(file.descriptor(), "kept", 4, 0) == 4);
@@ -345,6 +369,9 @@ int main() {
 #if defined(__linux__)
   guard_replaces_pages_that_are_gone();
   guard_works_on_any_thread();
+#if !defined(__SANITIZE_THREAD__)  // which needs maps itself
+  guard_works_when_there_are_no_maps_left();
+#endif
   reserve_allocates_blocks();
   lock_excludes_other_descriptors();
   lock_conflicts_with_a_posix_lock();

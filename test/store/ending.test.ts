@@ -48,7 +48,7 @@ async function expectAcknowledged(t: Test, directory: string, ledger: Ledger): P
 }
 
 t.test('process.exit in the middle of a put', async (t) => {
-  for (let seed = 1; seed <= 6; seed++) {
+  for (let seed = 1; seed <= 4; seed++) {
     const directory = temporaryDirectory(t)
     const { ledger, lines } = end(t, 'exit', directory, seed)
     t.strictSame(lines, [])
@@ -57,7 +57,7 @@ t.test('process.exit in the middle of a put', async (t) => {
 })
 
 t.test('workers that are terminated in the middle of a put', { skip: capabilities.has('lock') ? false : 'this backend knows no lock between workers' }, async (t) => {
-  for (let seed = 1; seed <= 3; seed++) {
+  for (let seed = 1; seed <= 2; seed++) {
     const directory = temporaryDirectory(t)
     const { ledger, lines } = end(t, 'workers', directory, seed)
     t.equal(lines.length, 1)

@@ -10,8 +10,11 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, truncateSync } from 'node:fs
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import { MessageStore, type OpenOptions } from '../../lib/index'
 import { selectBackend } from '../../lib/storage/backend'
-import type { Capability } from '../../lib/storage/ports'
+import { fileError } from '../../lib/storage/node-file-system'
+import type { Backend, Capability } from '../../lib/storage/ports'
+import { codeOf, messageOfSize, smallFiles } from './support'
 
 const child = join(__dirname, 'limits-child.js')
 const { capabilities } = selectBackend('auto')
@@ -71,6 +74,34 @@ t.test('a full disk is an error before anything is written, and writing goes on 
 t.test('too little address space for a segment', { skip: lacks('guard') }, async (t) => {
   const seen = observe(t, 'memory', temporaryDirectory(t), 'ulimit -v 1500000')
   t.match(seen, { huge: { code: /^ERR_(IO|FLUSH_FAILED)$/, file: /commitlog/ }, status: 'PUT_OK' })
+})
+
+t.test('the system gives no more maps', async (t) => {
+  const real = selectBackend('auto')
+  let left = 8
+  const mapper: Backend['mapper'] = {
+    map(descriptor, length, access) {
+      if (left-- > 0) return real.mapper.map(descriptor, length, access)
+      throw fileError('map', 'the file', Object.assign(new Error('ENOMEM: cannot allocate memory, mmap'), { code: 'ENOMEM' }))
+    },
+  }
+  const backend = { name: real.name, capabilities: real.capabilities, files: real.files, crc32: real.crc32.bind(real), mapper }
+  const directory = temporaryDirectory(t)
+  const options = { ...smallFiles, flushDiskType: 'SYNC_FLUSH' } satisfies OpenOptions
+  const store = await MessageStore.open(directory, { ...options, ports: { backend } } as OpenOptions)
+  let acknowledged = 0
+  let code: string | undefined
+  while (code === undefined && acknowledged < 1000) {
+    code = await codeOf(() => store.put(messageOfSize(1024)))
+    if (code === undefined) acknowledged++
+  }
+  t.equal(code, 'ERR_FLUSH_FAILED')
+  t.match(store.failure, { details: { reason: /ENOMEM/ } })
+  t.equal(store.get({ topic: 'orders', queueId: 0, offset: 0 }).status, 'FOUND', 'reading goes on')
+  await store.close()
+  const again = await MessageStore.open(directory, options)
+  t.ok(acknowledged > 0 && again.maxOffset('orders', 0) >= acknowledged, `${acknowledged} were acknowledged`)
+  await again.close()
 })
 
 t.test('too few descriptors', async (t) => {
