@@ -15,7 +15,7 @@ const checkout = path.join(__dirname, '..')
 const isFull = process.argv.includes('--full')
 
 const briefTests = ['storage/backend', 'native/guard', 'store/cut-files', 'store/ending', 'store/closing', 'store/lifecycle']
-const fullTests = [...briefTests, 'flush/durability', 'read/read', 'recovery/rows', 'recovery/bad-pages', 'commit-log/segments', 'store/model']
+const fullTests = [...briefTests, 'flush/durability', 'read/read', 'recovery/rows', 'recovery/bad-pages', 'commit-log/segments', 'index-file/index-file']
 
 /** What a sanitizer takes for a fault and is none. */
 const suppressions = {
