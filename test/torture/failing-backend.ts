@@ -1,0 +1,103 @@
+import { fileError } from '../../lib/storage/node-file-system'
+import type { Backend, FileSystem, Mapper, Mapping } from '../../lib/storage/ports'
+
+/** What is to fail, and how. */
+export interface Fault {
+  /** The how-manieth call fails; 1 is the first. */
+  nth: number
+  errorCode: string
+  /** All calls of the same kind behind it fail as well. */
+  forEver: boolean
+}
+
+/** Calls that say whether something is on the disk. */
+const flushes = new Set(['sync', 'syncDirectory', 'syncFileSystem', 'flush'])
+
+/** How the file system names its operations in an error; what is not here is named as the call. */
+const operations: Record<string, string> = { truncate: 'truncate', reserveAsync: 'reserve', makeDirectory: 'make directory', sync: 'flush', syncDirectory: 'flush' }
+
+/** A real backend of which one call fails, once or for ever, as if the system had answered with an error. */
+export class FailingBackend implements Backend {
+  readonly name: string
+  readonly capabilities: Backend['capabilities']
+  readonly files: FileSystem
+  readonly mapper: Mapper
+  /** Calls made so far. */
+  calls = 0
+  /** The kind of call that failed first, undefined while none has. */
+  failed: string | undefined
+  /** A flush has failed. */
+  hasFailedFlush = false
+  #fault: Fault | undefined
+  readonly #paths = new Map<number, string>()
+  readonly #real: Backend
+
+  constructor(real: Backend, fault?: Fault) {
+    this.#real = real
+    this.#fault = fault
+    this.name = real.name
+    this.capabilities = real.capabilities
+    this.files = this.#guardFiles(real.files)
+    this.mapper = { map: (descriptor, length, access) => this.#map(descriptor, length, access) }
+  }
+
+  crc32(bytes: Uint8Array, from: number, to: number): number {
+    return this.#real.crc32(bytes, from, to)
+  }
+
+  /** The machine is well again. */
+  heal(): void {
+    this.#fault = undefined
+  }
+
+  #guardFiles(files: FileSystem): FileSystem {
+    return new Proxy(files, {
+      get: (target, name: keyof FileSystem) => {
+        const call = target[name] as ((...parameters: unknown[]) => unknown) | undefined
+        if (typeof call !== 'function') return call
+        // Its errors tell nothing, and never leave the port.
+        if (name === 'close') return call.bind(target)
+        return (...parameters: unknown[]) => {
+          const path = typeof parameters[0] === 'number' ? (this.#paths.get(parameters[0]) ?? '') : String(parameters[0])
+          const error = this.#meet(name, name === 'open' && parameters[1] === 'create' ? 'create' : (operations[name] ?? name), path)
+          if (error !== undefined && (flushes.has(name) || name === 'reserveAsync')) return Promise.reject(error)
+          if (error !== undefined) throw error
+          const result = call.apply(target, parameters)
+          if (name === 'open') this.#paths.set(result as number, path)
+          return result
+        }
+      },
+    })
+  }
+
+  #map(descriptor: number, length: number, access: 'read' | 'write'): Mapping {
+    const path = this.#paths.get(descriptor) ?? ''
+    const refusal = this.#meet('map', 'map', path)
+    if (refusal !== undefined) throw refusal
+    const mapping = this.#real.mapper.map(descriptor, length, access)
+    return {
+      get bytes() { return mapping.bytes },
+      get view() { return mapping.view },
+      flush: async (from, to) => {
+        const error = this.#meet('flush', 'flush', path)
+        if (error !== undefined) throw error
+        await mapping.flush(from, to)
+      },
+      populate: (from, to) => mapping.populate(from, to),
+      unmap: () => mapping.unmap(),
+    }
+  }
+
+  /** Counts a call. @returns the error that it is to end with */
+  #meet(call: string, operation: string, path: string): Error | undefined {
+    this.calls++
+    const fault = this.#fault
+    if (fault === undefined) return undefined
+    const isHit = this.failed === undefined ? this.calls >= fault.nth : fault.forEver && this.failed === call
+    if (!isHit) return undefined
+    this.failed ??= call
+    if (flushes.has(call)) this.hasFailedFlush = true
+    const cause = Object.assign(new Error(`${fault.errorCode}: injected, ${call}`), { code: fault.errorCode, syscall: call })
+    return fileError(operation, path, cause)
+  }
+}
