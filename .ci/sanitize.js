@@ -100,7 +100,7 @@ runTests(['storage/backend', 'native/guard'], 'with thread', installAddon('threa
 if (isFull) {
   const clang = ['clang++', 'clang++-14'].find(isThere)
   if (clang === undefined) console.log('skipped: libFuzzer needs clang++')
-  else step('core under libFuzzer', process.execPath, ['native/build.js', '--fuzz=2000000', `--sanitize=fuzzer,${memory}`], { CXX: clang })
+  else step('core under libFuzzer', process.execPath, ['native/build.js', '--fuzz=200000', `--sanitize=fuzzer,${memory}`], { CXX: clang })
   if (!isThere('valgrind')) console.log('skipped: valgrind is not there')
   else {
     step('plain addon', process.execPath, ['native/build.js'])
