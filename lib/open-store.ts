@@ -14,6 +14,7 @@ import { openSegments } from './recovery/open-segments'
 import { recover } from './recovery/recover'
 import { selectBackend } from './storage/backend'
 import { DirectoryLock } from './storage/directory-lock'
+import { makeDurableDirectory } from './storage/durable-directory'
 import type { Backend, Clock, FileSystem } from './storage/ports'
 import type { Segment } from './storage/segment'
 import { systemClock } from './storage/system-clock'
@@ -71,7 +72,7 @@ export async function openStore(
   assertUsable(files, root, options.readOnly)
   const closing: (() => void | Promise<void>)[] = []
   try {
-    const lock = options.readOnly ? undefined : takeLock(files, root, closing)
+    const lock = options.readOnly ? undefined : await takeLock(files, root, closing)
     const abortMarker = new AbortMarker(files, join(root, 'abort'), options.compatibility)
     const isClean = !abortMarker.isThere()
     const indexDirectory = join(root, 'index')
@@ -92,12 +93,13 @@ export async function openStore(
       onFlushFailure: events.onFlushFailure,
     })
     closing.push(() => log.close())
-    const layoutReport = openSegments(backend, layout, log, options.readOnly)
+    const layoutReport = openSegments(backend, layout, log, { readOnly: options.readOnly, isClean })
     const queues = new ConsumeQueues({
       files,
       directory: join(root, 'consumequeue'),
       fileSize: options.mappedFileSizeConsumeQueue,
       readOnly: options.readOnly,
+      logIsOnDisk: () => log.isOnDisk,
       warn: events.onWarning,
     })
     closing.push(() => queues.close())
@@ -155,8 +157,8 @@ function assertUsable(files: FileSystem, root: string, readOnly: boolean): void 
   }
 }
 
-function takeLock(files: FileSystem, root: string, closing: (() => void | Promise<void>)[]): DirectoryLock {
-  files.makeDirectory(root)
+async function takeLock(files: FileSystem, root: string, closing: (() => void | Promise<void>)[]): Promise<DirectoryLock> {
+  await makeDurableDirectory(files, root)
   const lock = DirectoryLock.take(files, join(root, 'lock'))
   closing.push(() => lock.release())
   return lock
@@ -166,7 +168,7 @@ function takeLock(files: FileSystem, root: string, closing: (() => void | Promis
 async function claimDirectory(files: FileSystem, options: ResolvedOptions, abortMarker: AbortMarker): Promise<void> {
   abortMarker.write()
   const root = options.storePathRootDir
-  files.makeDirectory(options.storePathCommitLog)
+  await makeDurableDirectory(files, options.storePathCommitLog)
   files.makeDirectory(join(root, 'consumequeue'))
   if (options.messageIndexEnable) files.makeDirectory(join(root, 'index'))
   await files.syncDirectory(root)

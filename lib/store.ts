@@ -479,8 +479,18 @@ export class MessageStore extends StoreEmitter {
   }
 
   /** Makes queues and index durable, then the checkpoint that says so. */
-  async #syncDerived(): Promise<void> {
+  #syncDerived(): Promise<void> {
+    // One at a time: the second takes for durable what the first has begun to flush.
+    this.#syncingDerived = this.#syncingDerived.then(() => this.#syncDerivedNow())
+    return this.#syncingDerived
+  }
+
+  #syncingDerived: Promise<void> = Promise.resolve()
+
+  async #syncDerivedNow(): Promise<void> {
     const { log, queues, index, checkpoint } = this.#parts
+    await this.#run(this.#group.flush())
+    if (this.#failure !== undefined) return
     const timestamp = log.lastStoreTimestamp
     this.#writeDerived()
     if (this.#backlog !== undefined) return

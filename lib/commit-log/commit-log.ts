@@ -52,6 +52,11 @@ export class CommitLog {
     return this.#end
   }
 
+  /** False until the first segment is known to be on disk, with its name. */
+  get isOnDisk(): boolean {
+    return this.segments.first?.entryIsDurable ?? false
+  }
+
   /** The largest record, or batch of records, that a segment takes. */
   get recordSizeMax(): number {
     return this.segmentSize - BLANK_LENGTH

@@ -1,4 +1,5 @@
 import { StoreError } from '../errors'
+import { isCutShort } from '../format/cut-short'
 import { encodeHost, IPV6_HOST_LENGTH, type HostBytes } from '../format/host'
 import { HOLDS_SEPARATOR, NOT_TEXT, PROPERTIES_LENGTH_MAX, PropertyName, TOO_LONG, encodeProperties } from '../format/properties'
 import { PROPERTY_CRC_LENGTH, reservePropertyCrc } from '../format/property-crc'
@@ -150,6 +151,7 @@ export class MessageEncoder {
     const from = this.#scratchEnd
     const to = this.#encodeProperties(properties, from)
     if (to < 0) return this.#propertiesRefusal(properties, to)
+    if (isCutShort(this.#scratch, from, to)) return illegal('the properties hold zeros like those of a record that a crash has cut short')
     const { body } = message
     if (body.length > this.#options.maxMessageSize) {
       return illegal(`the body has ${body.length} bytes, maxMessageSize is ${this.#options.maxMessageSize}`)

@@ -15,7 +15,8 @@ const chunkView = new DataView(chunk.buffer, chunk.byteOffset, chunk.length)
 
 /** How a queue tells the store about itself. */
 export interface QueueOwner {
-  readonly readOnly: boolean
+  /** False while entries stay in memory. */
+  readonly mayWrite: boolean
   /** The queue has entries that are not in its file. */
   markPending(queue: ConsumeQueue): void
   /** Writing the file failed; the entries stay in memory. */
@@ -118,6 +119,7 @@ export class ConsumeQueue {
     this.#count = index
     this.#written = Math.min(this.#written, index)
     if (index < this.#tailFrom) this.#tailFrom = index
+    this.files.distrustNames()
     this.#minOffset = Math.min(this.#minOffset, index)
     this.#readLogEnd()
   }
@@ -226,7 +228,7 @@ export class ConsumeQueue {
   /** The tail is full: entries that the file has make way; where it has none of them the tail grows. */
   #makeRoom(): void {
     const held = this.#count - this.#tailFrom
-    if (held >= TAIL_ENTRIES_MAX && !this.#owner.readOnly) {
+    if (held >= TAIL_ENTRIES_MAX && this.#owner.mayWrite) {
       try {
         this.flush()
       } catch (error) {

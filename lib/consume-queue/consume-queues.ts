@@ -21,23 +21,25 @@ export interface ConsumeQueuesOptions {
   /** Bytes; for new queues, and a store that has files keeps their size. */
   fileSize: number
   readOnly: boolean
+  /** Entries go to their files once this holds: queues that outlive their log look like those of a log that is not mounted. */
+  logIsOnDisk?(): boolean
   warn(message: string, file: string): void
 }
 
 /** All queues of a store. */
 export class ConsumeQueues implements QueueOwner {
   readonly topics = new TopicTable()
-  readonly readOnly: boolean
   readonly directory: string
   /** Why entries could not be written to their files, until they could. */
   failure: unknown
   readonly #context: QueueFilesContext
   readonly #descriptors: DescriptorCache
   readonly #pending = new Set<ConsumeQueue>()
+  readonly #logIsOnDisk: () => boolean
   #syncing: Promise<unknown> = Promise.resolve()
 
   constructor(options: ConsumeQueuesOptions) {
-    this.readOnly = options.readOnly
+    this.#logIsOnDisk = options.logIsOnDisk ?? (() => true)
     this.directory = options.directory
     this.#descriptors = new DescriptorCache(options.files, options.readOnly ? 'read' : 'write', DESCRIPTORS_MAX)
     this.#context = {
@@ -96,6 +98,10 @@ export class ConsumeQueues implements QueueOwner {
     return end
   }
 
+  get mayWrite(): boolean {
+    return !this.#context.readOnly && this.#logIsOnDisk()
+  }
+
   markPending(queue: ConsumeQueue): void {
     this.#pending.add(queue)
   }
@@ -106,7 +112,7 @@ export class ConsumeQueues implements QueueOwner {
 
   /** Hands all entries in memory to the file system. */
   write(): void {
-    if (this.readOnly) return
+    if (!this.mayWrite) return
     for (const queue of this.#pending) {
       queue.flush()
       this.#pending.delete(queue)

@@ -36,8 +36,8 @@ export class QueueFiles {
   }
 
   /**
-   * Lists the files. One of another size ends the queue there: what was in it and behind it comes back from
-   * the log. An empty one is what a crash leaves between creating and sizing a file.
+   * Lists the files. One of another size, or behind one that is missing, ends the queue there: what was in it and
+   * behind it comes back from the log. An empty one is what a crash leaves between creating and sizing a file.
    */
   static load(context: QueueFilesContext, directory: string): { files: QueueFiles; isDamaged: boolean } {
     const starts: number[] = []
@@ -50,12 +50,13 @@ export class QueueFiles {
         continue
       }
       const size = context.files.status(path)?.size
-      if (!isDamaged && size === context.entriesPerFile * QUEUE_ENTRY_LENGTH) {
+      const isNext = starts.length === 0 || from / QUEUE_ENTRY_LENGTH === starts[starts.length - 1]! + context.entriesPerFile
+      if (!isDamaged && isNext && size === context.entriesPerFile * QUEUE_ENTRY_LENGTH) {
         starts.push(from / QUEUE_ENTRY_LENGTH)
         continue
       }
       isDamaged ||= size !== 0
-      context.warn(`a consume queue file of ${size} bytes: removed, the log has what was in it`, path)
+      context.warn(`a consume queue file of ${size} bytes${isNext ? '' : ' without the one before it'}: removed, the log has what was in it`, path)
       if (!context.readOnly) context.files.remove(path)
     }
     return { files: new QueueFiles(context, directory, starts), isDamaged }
@@ -116,6 +117,11 @@ export class QueueFiles {
       writeZeros(this.#context.files, descriptor, range.from, range.to)
       this.#markDirty(path, range.to - range.from)
     }
+  }
+
+  /** Whoever made the files may have died before their names were on the disk. */
+  distrustNames(): void {
+    if (this.#starts.length > 0) this.#context.dirtyDirectories.add(this.directory)
   }
 
   #markDirty(path: string, bytes: number): void {

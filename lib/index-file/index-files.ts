@@ -88,10 +88,14 @@ export class IndexFiles {
    */
   async cutFrom(phyOffset: number, pause: () => Promise<void>): Promise<number> {
     let from = phyOffset
+    // Whoever made the files may have died before their names were on the disk.
+    this.#entryIsDurable = false
     for (let file = this.#active; file !== undefined; file = this.#active) {
       const previous = this.#files[this.#files.length - 2]
       const isSound = file.isSound(previous)
-      if (isSound && file.endPhyOffset < from) break
+      // Of two files that never got to the disk the second agrees with the first.
+      const isEmpty = previous !== undefined && file.indexCount <= 1
+      if (isSound && !isEmpty && file.endPhyOffset < from) break
       // The last message of the file before may have entries in this one.
       if (!isSound) from = Math.min(from, previous?.endPhyOffset ?? 0)
       if (previous !== undefined && (!isSound || file.indexCount <= 1 || file.beginPhyOffset >= from)) {

@@ -1,3 +1,4 @@
+import { isCutShort } from '../format/cut-short'
 import { readLong } from '../format/long'
 import { readPropertyCrc, PROPERTY_CRC_LENGTH } from '../format/property-crc'
 import { CRC_MASK, MAGIC_BLANK, MAGIC_V1, MAGIC_V2, Position, RECORD_LENGTH_MIN, RecordParts, locate } from '../format/record'
@@ -49,6 +50,8 @@ export class RecordCheck {
     if (this.parts.topicLength === 0) return this.#bad('there is no topic')
     const topicAt = position + this.parts.topicAt
     for (let at = topicAt; at < topicAt + this.parts.topicLength; at++) if (bytes[at] === 0) return this.#bad('the topic holds zeros')
+    const propertiesAt = position + this.parts.propertiesAt
+    if (isCutShort(bytes, propertiesAt, propertiesAt + this.parts.propertiesLength)) return this.#bad('the properties hold zeros')
     return this.#options.checkCRC ? this.#checkCRC(bytes, view, position) : 'record'
   }
 

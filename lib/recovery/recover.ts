@@ -46,7 +46,10 @@ export async function recover(context: RecoveryContext): Promise<Omit<RecoveryRe
   })
   const report = { label: row.label, story: row.story, scannedFrom: 0, dispatchedFrom: 0, logEnd: 0, zeroedBytes: 0, damage: [] }
   if (row.scan === 'refuse') throw logMissing(queues)
-  if (row.scan === 'nothing') return report
+  if (row.scan === 'nothing') {
+    await context.index?.cutFrom(0, () => pauseForIndex(context))
+    return report
+  }
   // What is left of an index that has lost a file is made again with the rest.
   if (!context.hasIndex) await context.index?.cutFrom(0, () => pauseForIndex(context))
   const planned = findScanStart(context, row)
@@ -56,8 +59,9 @@ export async function recover(context: RecoveryContext): Promise<Omit<RecoveryRe
   log.setEnd(result.end)
   log.lastStoreTimestamp = result.lastStoreTimestamp
   const zeroed = cutLog(context, result.end)
+  if (!context.readOnly) await flushLog(context, from, zeroed.to)
   await cutDerived(context, result.end)
-  if (!context.readOnly) await makeDurable(context, from, zeroed.to)
+  if (!context.readOnly) await makeDerivedDurable(context)
   return { ...report, scannedFrom: from, dispatchedFrom: from, logEnd: result.end, zeroedBytes: zeroed.bytes, damage: result.damage }
 }
 
@@ -131,8 +135,9 @@ function damageTest({ checkpoint, isClean, queues }: RecoveryContext): LogScanOp
   return (finding, offset, lastStoreTimestamp) => {
     if (offset < flushedUpTo) return true
     if (isClean) return finding === 'bad'
-    // 4.9 keeps no offset, but a time.
-    if (confirmPhyOffset === 0) return physicMsgTimestamp === 0 || lastStoreTimestamp < physicMsgTimestamp
+    // 4.9 keeps no offset, but a time. Of two messages of the same time one may have been flushed and the other not; what one
+    // recovery has stepped over the next one must step over too, since messages have been acknowledged behind it.
+    if (confirmPhyOffset === 0) return physicMsgTimestamp === 0 || lastStoreTimestamp <= physicMsgTimestamp
     return false
   }
 }
@@ -175,9 +180,14 @@ function pauseForIndex({ pause }: RecoveryContext): Promise<void> {
   return pause({ phase: 'index', done: 0, total: 0, unit: 'entries' })
 }
 
-/** Before the first acknowledgement all that was kept is on the disk. */
-async function makeDurable({ log, queues, index, checkpoint, isClean }: RecoveryContext, from: number, to: number): Promise<void> {
-  if (!isClean || to > log.maxOffset) await log.flush(from, Math.max(to, log.maxOffset))
+/** Before the first acknowledgement all that was kept is on the disk; and before anything that points into it is. */
+async function flushLog({ log, isClean }: RecoveryContext, from: number, to: number): Promise<void> {
+  // The checkpoint vouches for the segments before.
+  for (const segment of log.segments) segment.entryIsDurable ||= segment.toOffset <= from
+  if (!isClean || !log.isOnDisk || to > log.maxOffset) await log.flush(from, Math.max(to, log.maxOffset))
+}
+
+async function makeDerivedDurable({ log, queues, index, checkpoint }: RecoveryContext): Promise<void> {
   await queues.sync()
   await index?.sync()
   const { fields } = checkpoint

@@ -1,3 +1,4 @@
+import { crashStates } from './crash-states'
 import { engineAgreement } from './engine-agreement'
 import type { Layer } from './layer'
 import { errors } from './errors'
@@ -6,4 +7,4 @@ import { powerCuts } from './power-cuts'
 import { systemErrors } from './system-errors'
 
 /** All layers, in the order in which they run: what needs nothing of the machine first. */
-export const layers: readonly Layer[] = [kill, engineAgreement, errors, powerCuts, systemErrors]
+export const layers: readonly Layer[] = [crashStates, kill, engineAgreement, errors, powerCuts, systemErrors]
