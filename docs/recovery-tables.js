@@ -60,4 +60,4 @@ function withTables(text, { layoutCases, recoveryCases }) {
   return replaceBetweenMarks(withLayout, 'recovery table', recoveryTable(recoveryCases))
 }
 
-module.exports = { withTables }
+module.exports = { replaceBetweenMarks, table, withTables }

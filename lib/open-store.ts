@@ -76,8 +76,8 @@ export async function openStore(
     const abortMarker = new AbortMarker(files, join(root, 'abort'), options.compatibility)
     const isClean = !abortMarker.isThere()
     const indexDirectory = join(root, 'index')
-    const indexNames = files.list(indexDirectory)
-    const manifest = readManifest(files, join(root, MANIFEST_NAME))
+    const hasIndexDirectory = files.list(indexDirectory) !== undefined
+    const manifest = readManifest(backend, join(root, MANIFEST_NAME))
     if (!options.readOnly) await claimDirectory(files, options, abortMarker)
     const checkpoint = new Checkpoint(files, join(root, 'checkpoint'), options.compatibility)
     closing.push(() => checkpoint.close())
@@ -112,8 +112,10 @@ export async function openStore(
     const dispatch = new RecordDispatch(queues, index, delayLevels)
     const found = await recover({
       backend, log, queues, index, checkpoint, dispatch, isClean, pause,
-      hasIndex: indexNames !== undefined && !lacksIndexFiles(manifest, indexNames),
+      // After a crash the newest file is not expected to be whole, and is cut to what is.
+      hasIndex: hasIndexDirectory && !lacksIndexFiles(manifest, index?.names ?? []) && (!isClean || (index?.isSound ?? true)),
       queuesAreWhole: !queuesAreDamaged && !lacksQueues(manifest, (topic, queueId) => queues.find(topic, queueId)?.maxOffset ?? 0),
+      closedQueues: manifest.queues,
       readOnly: options.readOnly,
       checkCRC: options.checkCRCOnRecover,
       forceVerifyPropCRC: options.forceVerifyPropCRC,

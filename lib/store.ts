@@ -13,13 +13,16 @@ import { openStore, type StoreParts } from './open-store'
 import type { ResolvedOptions, UnusedProperty } from './options/options'
 import { PutResult } from './put-result'
 import { Arrivals } from './read/arrivals'
+import { EntryGuard } from './read/entry-guard'
 import { MessageGetter, visibleMaxOffset } from './read/get'
 import type { GetResult } from './read/get-result'
 import { iterate } from './read/iterate'
 import { LogReader } from './commit-log/log-reader'
 import { nearestOffsetByTime, offsetByTime } from './read/offset-by-time'
 import { queryByKey, type QueryContext } from './read/query'
-import { MANIFEST_NAME, writeManifest } from './recovery/manifest'
+import { MANIFEST_NAME } from './recovery/manifest'
+import { ManifestWriter } from './recovery/manifest-writer'
+import { RecordCheck } from './recovery/record-check'
 import { replayRecords } from './recovery/replay'
 import type {
   GetRequest, Message, MessageBatch, OffsetByTimeRequest, OpenOptions, QueryRequest, QueryResult, QueueInfo, ReadRequest, RecoveryReport,
@@ -40,6 +43,7 @@ export class MessageStore extends StoreEmitter {
   readonly #dispatchers: Dispatchers
   readonly #group: GroupCommit
   readonly #schedule: FlushSchedule
+  readonly #manifest: ManifestWriter
   readonly #arrivals: Arrivals
   readonly #isSync: boolean
   /** A slave takes its messages from its master; of the bare stores only that of 4.9 looks. */
@@ -76,8 +80,8 @@ export class MessageStore extends StoreEmitter {
     })
     if (!parts.backend.capabilities.has('lock') && !parts.options.readOnly) {
       early.push({
-        message: `the backend ${parts.backend.name} takes no lock that another process or worker would meet, unmaps late, and ` +
-          'reserves by writing: see to it that nobody else writes to this directory',
+        message: `the backend ${parts.backend.name} takes no lock that another process or worker would meet, unmaps late, ` +
+          'reserves by writing, and has no guard against memory faults: see to it that nobody else writes to this directory',
         file: parts.directory,
       })
     }
@@ -88,7 +92,7 @@ export class MessageStore extends StoreEmitter {
 
   private constructor(parts: StoreParts, { dispatchers = [] }: OpenOptions) {
     super()
-    const { options, log, queues, clock, backend } = parts
+    const { options, log, queues, clock } = parts
     this.#parts = parts
     this.#isSync = options.flushDiskType === 'SYNC_FLUSH'
     if (options.brokerRole === 'SLAVE' && (options.compatibility === '4.9' || options.brokerChecks)) {
@@ -96,11 +100,11 @@ export class MessageStore extends StoreEmitter {
     }
     this.#reader = new LogReader(log)
     this.#encoder = new MessageEncoder(
-      { ...options, delayLevels: parts.delayLevels, recordSizeMax: log.recordSizeMax }, queues.topics, backend.crc32.bind(backend),
+      { ...options, delayLevels: parts.delayLevels, recordSizeMax: log.recordSizeMax }, queues.topics,
     )
     const visibleOffset = (): number => this.visibleOffset
     this.#getter = new MessageGetter(
-      { log, queues, reader: this.#reader, visibleOffset },
+      { log, queues, reader: this.#reader, guard: this.#makeGuard(), visibleOffset },
       { ...options, correctsOffset: options.brokerRole !== 'SLAVE' || options.offsetCheckInSlave },
     )
     const { maxMsgsNumBatch, defaultQueryMaxNum } = options
@@ -111,6 +115,7 @@ export class MessageStore extends StoreEmitter {
       onFailed: (error) => this.#fail(error),
     })
     this.#group.flushedOffset = log.maxOffset
+    this.#manifest = new ManifestWriter({ backend: parts.backend, path: join(parts.directory, MANIFEST_NAME), log, queues, index: parts.index })
     this.#arrivals = new Arrivals(visibleOffset, ({ topic, queueId }, maxOffset) => this.emit('arrival', { topic, queueId, maxOffset }))
     this.#schedule = new FlushSchedule(clock, options, {
       unflushedBytes: () => log.maxOffset - this.#group.flushedOffset,
@@ -175,7 +180,7 @@ export class MessageStore extends StoreEmitter {
         record.physicalOffset = log.maxOffset
         record.queueOffset = isQueued(record.sysFlag) ? queue.maxOffset : 0
         record.storeTimestamp = now
-        log.append(record, record.size)
+        log.append(record)
         const tagsCode = dispatch.written(record, topic, queue)
         if (!this.#dispatchers.isEmpty) this.#dispatchers.written(record, topic, tagsCode)
       }
@@ -394,10 +399,9 @@ export class MessageStore extends StoreEmitter {
       if (this.#failure !== undefined) throw this.#failure
       // The mark stays: the next open makes what is missing from the log.
       if (this.#backlog !== undefined) throw this.#backlog
-      await writeManifest(backend.files, join(directory, MANIFEST_NAME), {
-        indexFiles: index?.names ?? [],
-        queues: [...queues].map(({ topic, queueId, maxOffset }) => ({ topic, queueId, maxOffset })),
-      })
+      index?.finish()
+      await index?.sync()
+      await this.#manifest.writeLast()
       await log.discardPrepared()
       abortMarker.remove()
       await backend.files.syncDirectory(directory)
@@ -429,6 +433,18 @@ export class MessageStore extends StoreEmitter {
       for (const warning of warnings) this.emit('warning', warning)
       for (const damage of this.recovery.damage) this.emit('damage', damage)
       this.emit('recovered', this.recovery)
+    })
+  }
+
+  #makeGuard(): EntryGuard {
+    const { log, options, backend, delayLevels } = this.#parts
+    const { forceVerifyPropCRC } = options
+    return new EntryGuard({
+      log,
+      check: new RecordCheck({ checkCRC: true, forceVerifyPropCRC, crc32: backend.crc32.bind(backend) }),
+      delayLevels,
+      onDamage: (damage) => this.emit('damage', damage),
+      onMended: (message, file) => this.emit('warning', { message, file }),
     })
   }
 
@@ -495,8 +511,10 @@ export class MessageStore extends StoreEmitter {
     this.#writeDerived()
     if (this.#backlog !== undefined) return
     await this.#run((async () => {
+      const manifest = this.#manifest.makeIfDue(this.flushedOffset)
       await queues.sync()
       const completed = (await index?.sync()) ?? 0
+      if (manifest !== undefined) await this.#manifest.writeWhereThereIsRoom(manifest)
       checkpoint.fields.logicsMsgTimestamp = Math.max(timestamp, checkpoint.fields.logicsMsgTimestamp)
       if (completed > 0) checkpoint.fields.indexMsgTimestamp = completed
       await checkpoint.write()

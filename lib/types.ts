@@ -250,7 +250,7 @@ export interface StoreEvents {
   diskFull: { error: StoreError }
   /** Something that works but should be looked at. */
   warning: { message: string; file?: string }
-  /** The open found a part of the log that cannot be read; one event for each. */
+  /** The open, or a read, found a part of the log that cannot be read; one event for each. */
   damage: Damage
   /** What the open found and did; comes with the first turn of the event loop after it. */
   recovered: RecoveryReport

@@ -1,11 +1,11 @@
 import { join } from 'node:path'
 import { Checkpoint } from '../flush/checkpoint'
 import { AbortMarker } from '../recovery/abort-marker'
-import { selectBackend } from '../storage/backend'
 import { DirectoryLock } from '../storage/directory-lock'
 import type { FileSystem } from '../storage/ports'
 import { MessageStore } from '../store'
 import type { OpenOptions, RecoveryReport } from '../types'
+import { backendOf } from './backend-of'
 import { Quarantine } from './quarantine'
 import type { RepairStep } from './repair-plan'
 
@@ -29,7 +29,7 @@ export interface AppliedRepair extends PreparedRepair {
 export async function applyRepair(
   directory: string, open: OpenOptions, now: number, prepare: () => Promise<PreparedRepair>,
 ): Promise<AppliedRepair> {
-  const { files } = selectBackend(open.backend ?? 'auto')
+  const { files } = backendOf(open)
   const lock = DirectoryLock.take(files, join(directory, 'lock'))
   let prepared: PreparedRepair
   let quarantine: Quarantine | undefined

@@ -1,7 +1,7 @@
 import { isStoreError, type StoreError } from '../errors'
 import { openStore, type StoreParts } from '../open-store'
-import { selectBackend } from '../storage/backend'
 import type { OpenOptions } from '../types'
+import { backendOf } from './backend-of'
 import type { Report } from './finding'
 import { withoutFiles } from './hidden-files'
 
@@ -16,7 +16,7 @@ export async function openForCheck(directory: string, open: OpenOptions, report:
   const readOnly: OpenOptions = { ...open, readOnly: true, messageIndexEnable: false }
   for (;;) {
     try {
-      const ports = hidden.size === 0 ? undefined : { backend: withoutFiles(selectBackend(open.backend ?? 'auto'), hidden) }
+      const ports = hidden.size === 0 ? undefined : { backend: withoutFiles(backendOf(open), hidden) }
       return await openStore(directory, { ...readOnly, ...(ports !== undefined && { ports }) }, { onRoll: ignore, onWarning: ignore, onFlushFailure: ignore })
     } catch (error) {
       if (!isStoreError(error)) throw error

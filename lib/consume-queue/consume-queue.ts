@@ -1,7 +1,8 @@
 import {
-  PREFILL_SIZE, QUEUE_ENTRY_LENGTH, entryOffset, entrySize, entryTagsCode, isWrittenEntry, writeQueueEntry,
+  PREFILL_SIZE, QUEUE_ENTRY_LENGTH, entryOffset, entrySize, entryTagsCode, isPrefill, isWrittenEntry, writeQueueEntry,
 } from '../format/queue-entry'
 import type { QueueFiles } from './queue-files'
+import type { Topic } from './topic-table'
 
 /** Entries that a queue first makes room for, and the most that it keeps in memory once they are in its file. */
 const TAIL_ENTRIES_MIN = 16
@@ -30,10 +31,14 @@ export interface QueueOwner {
  */
 export class ConsumeQueue {
   readonly topic: string
+  /** UTF-8. */
+  readonly topicBytes: Buffer
   readonly queueId: number
   readonly files: QueueFiles
   /** Offset up to which waiting readers have been told, -1 when they know all there is. Kept for whoever tells them. */
   toldOffset = -1
+  /** An entry is missing that others follow. */
+  hasGap = false
   readonly #owner: QueueOwner
   #tail = Buffer.alloc(0)
   #tailView = new DataView(this.#tail.buffer)
@@ -42,17 +47,21 @@ export class ConsumeQueue {
   /** Entries below this one are in the files. */
   #written: number
   #count: number
+  /** Entries below this one were in the files when the store opened, and nobody has looked at them since. */
+  #madeFrom: number
   /** The first entry that is not pre-fill and not below the log; grows. */
   #minOffset: number
   #logEnd = 0
 
-  constructor(topic: string, queueId: number, files: QueueFiles, owner: QueueOwner) {
-    this.topic = topic
+  constructor(topic: Topic, queueId: number, files: QueueFiles, owner: QueueOwner) {
+    this.topic = topic.name
+    this.topicBytes = topic.bytes
     this.queueId = queueId
     this.files = files
     this.#owner = owner
     this.#count = this.#findEnd()
     this.#written = this.#count
+    this.#madeFrom = this.#count
     this.#tailFrom = this.#count
     this.#minOffset = Math.min(files.starts[0] ?? 0, this.#count)
     this.#readLogEnd()
@@ -68,12 +77,19 @@ export class ConsumeQueue {
     return this.#logEnd
   }
 
+  /** Entries from here on were made since the store opened, those before may hold anything. */
+  get madeFrom(): number {
+    return this.#madeFrom
+  }
+
   /** The first message that is still in the log, of which `logMinOffset` is the start. */
   minOffset(logMinOffset: number): number {
-    if (this.#minOffset < this.#count && this.#isPrefill(this.#minOffset)) {
-      this.#minOffset = this.#search(this.#minOffset, this.#count, (index) => !this.#isPrefill(index))
+    if (this.#minOffset < this.#count && this.isLost(this.#minOffset)) {
+      this.#minOffset = this.#search(this.#minOffset, this.#count, (index) => !this.isLost(index))
     }
-    if (this.#minOffset < this.#count && this.offsetAt(this.#minOffset) < logMinOffset) {
+    // Below zero is damage, and says nothing about where the log begins.
+    const first = this.#minOffset < this.#count ? this.offsetAt(this.#minOffset) : logMinOffset
+    if (first >= 0 && first < logMinOffset) {
       this.#minOffset = this.#search(this.#minOffset, this.#count, (index) => this.#liesAtOrBehind(index, logMinOffset))
     }
     return this.#minOffset
@@ -118,10 +134,36 @@ export class ConsumeQueue {
     if (index >= this.#count) return
     this.#count = index
     this.#written = Math.min(this.#written, index)
+    this.#madeFrom = Math.min(this.#madeFrom, index)
     if (index < this.#tailFrom) this.#tailFrom = index
     this.files.distrustNames()
     this.#minOffset = Math.min(this.#minOffset, index)
     this.#readLogEnd()
+  }
+
+  /** Writes entry `index` anew, which is there and wrong. */
+  mend(index: number, offset: number, size: number, tagsCode: number): void {
+    const inTail = index >= this.#tailFrom
+    const [view, at] = inTail ? [this.#tailView, (index - this.#tailFrom) * QUEUE_ENTRY_LENGTH] : [chunkView, 0]
+    writeQueueEntry(view, at, offset, size, tagsCode)
+    if (!inTail) this.files.mend(index, chunk.subarray(0, QUEUE_ENTRY_LENGTH))
+    else if (index < this.#written) {
+      if (this.#written === this.#count) this.#owner.markPending(this)
+      this.#written = index
+    }
+    if (index === this.#count - 1) this.#logEnd = offset + size
+  }
+
+  /** Commit log offset in what the files hold of entry `index` now, -1 for none; it may be from before the store opened. */
+  offsetInFiles(index: number): number {
+    const isThere = this.files.read(index, 1, chunk, 0) === 1 && isWrittenEntry(chunkView, 0)
+    return isThere ? entryOffset(chunkView, 0) : -1
+  }
+
+  /** True for the place of a lost message. */
+  isLost(index: number): boolean {
+    const { offset, size } = this.entryAt(index)
+    return isPrefill(offset, size)
   }
 
   /** Clears what {@link truncate} left behind the end in the files. */
@@ -136,6 +178,11 @@ export class ConsumeQueue {
     if (pending === 0) return
     this.files.write(this.#written, pending, this.#tail, (this.#written - this.#tailFrom) * QUEUE_ENTRY_LENGTH)
     this.#written = this.#count
+  }
+
+  entryAt(index: number): { offset: number; size: number } {
+    const at = this.#locate(index)
+    return { offset: entryOffset(this.#located, at), size: entrySize(this.#located, at) }
   }
 
   offsetAt(index: number): number {
@@ -181,17 +228,17 @@ export class ConsumeQueue {
     return low
   }
 
-  #isPrefill(index: number): boolean {
-    return this.sizeAt(index) === PREFILL_SIZE && this.offsetAt(index) === 0
-  }
 
   /** Offsets grow from entry to entry; a lost message's place has none, and goes with the next that has. */
   #liesAtOrBehind(index: number, logOffset: number): boolean {
-    while (index < this.#count && this.#isPrefill(index)) index++
+    while (index < this.#count && this.isLost(index)) index++
     return index === this.#count || this.offsetAt(index) >= logOffset
   }
 
-  /** Entries are written from the front, so the first that is not is found by halving. */
+  /**
+   * Entries are written from the front, so the first that is not is found by halving; where one stands behind it after all, the
+   * queue is damaged.
+   */
   #findEnd(): number {
     const { starts, entriesPerFile } = this.files
     for (let file = starts.length - 1; file >= 0; file--) {
@@ -199,6 +246,7 @@ export class ConsumeQueue {
       const read = this.files.read(start, CHUNK_ENTRIES, chunk, 0)
       let written = 0
       while (written < read && isWrittenEntry(chunkView, written * QUEUE_ENTRY_LENGTH)) written++
+      for (let behind = written + 1; behind < read; behind++) this.hasGap ||= isWrittenEntry(chunkView, behind * QUEUE_ENTRY_LENGTH)
       if (written === 0) continue
       if (written < CHUNK_ENTRIES) return start + written
       return this.#search(start + written, start + entriesPerFile, (index) => !this.#isWritten(index))
@@ -211,11 +259,14 @@ export class ConsumeQueue {
   }
 
   #readLogEnd(): void {
-    const last = this.#count - 1
     this.#logEnd = 0
-    if (last < (this.files.starts[0] ?? 0) && last < this.#tailFrom) return
-    const size = this.sizeAt(last)
-    if (size !== PREFILL_SIZE) this.#logEnd = this.offsetAt(last) + size
+    const first = Math.min(this.files.starts[0] ?? Infinity, this.#tailFrom)
+    for (let last = this.#count - 1; last >= first; last--) {
+      const { offset, size } = this.entryAt(last)
+      if (isPrefill(offset, size)) continue
+      this.#logEnd = offset + size
+      return
+    }
   }
 
   #moveTo(index: number): void {

@@ -70,8 +70,8 @@ export class ConsumeQueues implements QueueOwner {
       if (place % 256 === 0) await pause(place, places.length)
       const { topic, queueId } = places[place]!
       const { files, isDamaged } = QueueFiles.load(this.#context, this.#directoryOf(topic, queueId))
-      this.#add(this.topics.findOrAdd(topic), queueId, files)
-      someAreDamaged ||= isDamaged
+      const queue = this.#add(this.topics.findOrAdd(topic), queueId, files)
+      someAreDamaged ||= isDamaged || queue.hasGap
     }
     return someAreDamaged
   }
@@ -147,7 +147,7 @@ export class ConsumeQueues implements QueueOwner {
   }
 
   #add(topic: Topic, queueId: number, files: QueueFiles): ConsumeQueue {
-    const queue = new ConsumeQueue(topic.name, queueId, files, this)
+    const queue = new ConsumeQueue(topic, queueId, files, this)
     topic.queues.set(queueId, queue)
     return queue
   }

@@ -28,6 +28,8 @@ export class QueueFiles {
   readonly #context: QueueFilesContext
   /** Number of the first entry of each file, ascending. */
   readonly #starts: number[]
+  /** Entries that were wrong in the files, and could not be written there. */
+  readonly #mended = new Map<number, Buffer>()
 
   constructor(context: QueueFilesContext, directory: string, starts: number[]) {
     this.#context = context
@@ -83,7 +85,22 @@ export class QueueFiles {
     const position = (index - start) * QUEUE_ENTRY_LENGTH
     const descriptor = this.#context.descriptors.get(this.#path(start))
     const length = this.#context.files.read(descriptor, target, targetOffset, wanted * QUEUE_ENTRY_LENGTH, position)
-    return Math.floor(length / QUEUE_ENTRY_LENGTH)
+    const found = Math.floor(length / QUEUE_ENTRY_LENGTH)
+    if (this.#mended.size > 0) this.#overlay(index, found, target, targetOffset)
+    return found
+  }
+
+  /** Puts an entry right: in its file where that can be written, in memory otherwise. */
+  mend(index: number, entry: Uint8Array): void {
+    try {
+      if (!this.#context.readOnly) {
+        this.write(index, 1, entry, 0)
+        return
+      }
+    } catch {
+      // The file is derived from the log: it can be put right another time.
+    }
+    this.#mended.set(index, Buffer.from(entry))
   }
 
   /** Writes `count` entries from `source`, over as many files as they need. */
@@ -116,6 +133,13 @@ export class QueueFiles {
     for (const range of nonZeroRanges(this.#context.files, descriptor, from, size)) {
       writeZeros(this.#context.files, descriptor, range.from, range.to)
       this.#markDirty(path, range.to - range.from)
+    }
+  }
+
+  #overlay(index: number, count: number, target: Uint8Array, targetOffset: number): void {
+    for (let at = 0; at < count; at++) {
+      const entry = this.#mended.get(index + at)
+      if (entry !== undefined) target.set(entry, targetOffset + at * QUEUE_ENTRY_LENGTH)
     }
   }
 

@@ -6,10 +6,11 @@ import { keyHashOfBytes } from '../format/index-layout'
 import { hashCodeOfBytes } from '../format/java-string'
 import { readLong } from '../format/long'
 import { PropertyName, forEachProperty } from '../format/properties'
-import { Position, RECORD_LENGTH_MIN, SysFlag, isQueued, type RecordParts } from '../format/record'
+import { Position, SysFlag, isQueued, type RecordParts } from '../format/record'
 import { SCHEDULE_TOPIC, deliverTime, tagsCodeOf } from '../format/tags-code'
 import type { IndexFiles } from '../index-file/index-files'
 import { PropertyPlaces } from './property-places'
+import { QueuePlacement } from './queue-placement'
 
 /** Stands between the keys of a message; the space of UTF-8. */
 const KEY_SEPARATOR = 0x20
@@ -23,6 +24,7 @@ export class RecordDispatch {
   readonly #index: IndexFiles | undefined
   readonly #delayLevels: readonly number[]
   readonly #places = new PropertyPlaces()
+  readonly #placement = new QueuePlacement()
 
   constructor(queues: ConsumeQueues, index: IndexFiles | undefined, delayLevels: readonly number[]) {
     this.#queues = queues
@@ -59,15 +61,11 @@ export class RecordDispatch {
     // A log from elsewhere may say anything: no queue is made outside of its directory.
     if (isQueued(parts.sysFlag) && queueId >= 0 && topic.canHaveQueues) {
       const queue = this.#queues.findOrCreate(topic, queueId)
-      const claimed = readLong(view, position + Position.queueOffset)
-      const queueOffset = isPlausible(claimed, queue, offset) ? claimed : queue.maxOffset
-      if (queueOffset > queue.maxOffset) {
-        if (!mayBegin) return false
-        queue.skipTo(queueOffset)
-      }
-      if (queueOffset === queue.maxOffset) {
-        queue.append(offset, parts.size, this.#tagsCodeOf(bytes, topic, storeTimestamp))
-      }
+      const queueOffset = readLong(view, position + Position.queueOffset)
+      const placement = this.#placement.decide(queue, queueOffset, offset, mayBegin)
+      if (placement === 'unseen') return false
+      if (placement === 'append') queue.append(offset, parts.size, this.#tagsCodeOf(bytes, topic, storeTimestamp))
+      if (placement === 'replace') queue.mend(queueOffset, offset, parts.size, this.#tagsCodeOf(bytes, topic, storeTimestamp))
     }
     if (this.#index !== undefined && isIndexed(parts.sysFlag) && offset > this.#index.coveredOffset) {
       this.#indexKeys(bytes, topic.hash, offset, storeTimestamp, this.#index)
@@ -106,15 +104,6 @@ export function tagsCodeInQueue(
     if (time !== undefined) return time
   }
   return tagsCodeOf(tags)
-}
-
-/**
- * No CRC covers the queue offset. The messages that it says came before must have had room in the log; where
- * they had not, a bit has flipped, and the message takes the next place.
- */
-function isPlausible(queueOffset: number, queue: ConsumeQueue, logOffset: number): boolean {
-  const missing = queueOffset - queue.maxOffset
-  return queueOffset >= 0 && (missing <= 0 || missing * RECORD_LENGTH_MIN <= logOffset - queue.logEnd)
 }
 
 export function isIndexed(sysFlag: number): boolean {

@@ -17,6 +17,7 @@ export const PropertyName = {
   REAL_TOPIC: 'REAL_TOPIC',
   REAL_QID: 'REAL_QID',
   INNER_NUM: 'INNER_NUM',
+  INNER_MULTI_DISPATCH: 'INNER_MULTI_DISPATCH',
   CRC32: '__CRC32#',
 } as const
 

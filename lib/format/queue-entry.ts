@@ -24,6 +24,11 @@ export function entryTagsCode(view: DataView, position: number): number {
   return readLong(view, position + 12)
 }
 
+/** An entry that stands for no message. */
+export function isPrefill(offset: number, size: number): boolean {
+  return size === PREFILL_SIZE && offset === 0
+}
+
 /** The engine's test for a written entry: an all-zero one is the end of the queue. */
 export function isWrittenEntry(view: DataView, position: number): boolean {
   return entryOffset(view, position) >= 0 && entrySize(view, position) > 0

@@ -41,6 +41,8 @@ export interface IndexWanted {
  */
 export class IndexFile {
   readonly path: string
+  /** A chain of the file leads to where it cannot lead: some keys are not found. */
+  isDamaged = false
   beginTimestamp = 0
   endTimestamp = 0
   beginPhyOffset = 0
@@ -145,7 +147,8 @@ export class IndexFile {
     }
     this.indexCount = entry + 1
     this.endPhyOffset = phyOffset
-    this.endTimestamp = storeTimestamp
+    // A clock that goes back does not make what was found before unfindable.
+    this.endTimestamp = Math.max(this.endTimestamp, storeTimestamp)
     this.#hasUnwritten = true
     if (entry - this.#chainFrom === UNCHAINED_MAX) this.#chain()
     if (at + ENTRY_WORDS === tail.length) this.#makeRoom()
@@ -188,15 +191,20 @@ export class IndexFile {
   #walkChain(wanted: IndexWanted, visit: (phyOffset: number) => boolean): void {
     if (this.indexCount <= 1) return
     if (this.#slots !== undefined) this.#chain()
-    let entry = this.#slotForReading(wanted.keyHash % this.#geometry.slots)
-    // Chains lead to smaller numbers only; what does not is damage, and ends the walk.
+    const slot = wanted.keyHash % this.#geometry.slots
+    let entry = this.#slotForReading(slot)
+    // Chains lead to smaller numbers of the same slot; what does not is damage, and ends the walk.
     let bound = this.indexCount
-    while (entry > 0 && entry < bound) {
+    while (entry !== 0) {
+      const keyHash = entry > 0 && entry < bound ? this.#field(entry, EntryPosition.keyHash) : -1
+      const timeDiff = keyHash < 0 ? -1 : this.#field(entry, EntryPosition.timeDiff)
+      if (timeDiff < 0 || keyHash % this.#geometry.slots !== slot) {
+        this.isDamaged = true
+        return
+      }
       bound = entry
-      const timeDiff = this.#field(entry, EntryPosition.timeDiff)
-      if (timeDiff < 0) return
       const time = this.beginTimestamp + timeDiff * SECOND
-      const matches = this.#field(entry, EntryPosition.keyHash) === wanted.keyHash
+      const matches = keyHash === wanted.keyHash
       if (matches && time >= wanted.begin && time <= wanted.end) {
         if (!visit(this.#phyOffset(entry))) return
       }
@@ -256,11 +264,13 @@ export class IndexFile {
     return lostFrom
   }
 
-  /** Hands what is in memory to the file: entries, then slots, then the header that counts them. */
+  /**
+   * Hands new entries to the file, then the header that counts them. Slots lie all over it, so that new ones touch most of
+   * its pages each time; they follow with {@link finish}, and a crash before that costs nothing, since it makes them again.
+   */
   write(): void {
     if (this.#slots === undefined || !this.#hasUnwritten) return
     this.#writeEntries()
-    this.#writeSlots()
     this.#hasUnwritten = false
     this.#backend.files.write(this.#openDescriptor(), this.#header(), 0, INDEX_HEADER_LENGTH, 0)
   }
@@ -269,9 +279,16 @@ export class IndexFile {
     await this.#backend.files.sync(this.#openDescriptor())
   }
 
+  /** Hands everything to the file, which can then be read by itself. */
+  finish(): void {
+    if (this.#slots === undefined) return
+    this.write()
+    this.#writeSlots()
+  }
+
   /** Ends writing; the slots need no memory any more. */
   seal(): void {
-    this.write()
+    this.finish()
     this.#slots = undefined
   }
 

@@ -76,6 +76,16 @@ export class IndexFiles {
     this.#active = this.#files[this.#files.length - 1]
   }
 
+  /** Whether the headers of all files agree with each other and with the entries that they are about. */
+  get isSound(): boolean {
+    return this.#files.every((file, index) => file.isSound(this.#files[index - 1]))
+  }
+
+  /** A query has met with damage. */
+  get isDamaged(): boolean {
+    return this.#files.some(({ isDamaged }) => isDamaged)
+  }
+
   /** Log offset of the last message that has an entry, -1 for none. */
   get coveredOffset(): number {
     const isEmpty = this.#active === undefined || (this.#files.length === 1 && this.#active.indexCount <= 1)
@@ -138,10 +148,12 @@ export class IndexFiles {
     for (let index = this.#files.length - 1; index >= 0 && phyOffsets.length < range.max; index--) {
       const file = this.#files[index]!
       if (file.overlaps(range.begin, range.end)) {
+        const wasDamaged = file.isDamaged
         file.forEachMatch(wanted, (phyOffset) => {
           if (accepts(phyOffset)) phyOffsets.push(phyOffset)
           return phyOffsets.length < range.max
         })
+        if (file.isDamaged && !wasDamaged) this.#options.warn('the index is damaged, keys may not be found: the next open makes it again', file.path)
       }
       if (file.beginTimestamp < range.begin) break
     }
@@ -156,6 +168,11 @@ export class IndexFiles {
   /** Hands what is in memory to the file system. */
   write(): void {
     if (!this.#options.readOnly) this.#active?.write()
+  }
+
+  /** Makes the files whole, before an orderly close; {@link sync} comes behind. */
+  finish(): void {
+    if (!this.#options.readOnly) this.#active?.finish()
   }
 
   /**

@@ -3,8 +3,9 @@ import type { CommitLog } from '../commit-log/commit-log'
 import type { ConsumeQueue } from '../consume-queue/consume-queue'
 import type { ConsumeQueues } from '../consume-queue/consume-queues'
 import { assertWhole } from '../errors'
-import { PREFILL_SIZE, QUEUE_ENTRY_LENGTH, entryOffset, entrySize, entryTagsCode } from '../format/queue-entry'
+import { QUEUE_ENTRY_LENGTH, entryOffset, entrySize, entryTagsCode, isPrefill } from '../format/queue-entry'
 import type { GetRequest, GetStatus, MessageFilter } from '../types'
+import type { EntryGuard } from './entry-guard'
 import { GetResult } from './get-result'
 import type { LogReader } from '../commit-log/log-reader'
 import { compileFilter, matchesEntry, matchesMessage } from './message-filter'
@@ -28,6 +29,7 @@ export interface GetContext {
   log: CommitLog
   queues: ConsumeQueues
   reader: LogReader
+  guard: EntryGuard
   /** Messages from here on are not seen yet. */
   visibleOffset(): number
 }
@@ -90,14 +92,14 @@ export class MessageGetter {
   #scanFile(
     queue: ConsumeQueue, from: number, request: GetRequest, filter: MessageFilter | undefined, result: GetResult,
   ): number {
-    const { log } = this.#context
+    const { log, guard } = this.#context
     const { compatibility, maxFilterMessageSize } = this.#options
     const maxMessages = request.maxMessages ?? MESSAGES_DEFAULT
     const entriesPerFile = queue.files.entriesPerFile
     const fileEnd = Math.min(from - (from % entriesPerFile) + entriesPerFile, result.maxOffset)
     const scanMax = Math.floor(Math.max(maxFilterMessageSize, maxMessages * QUEUE_ENTRY_LENGTH) / QUEUE_ENTRY_LENGTH)
     const bytesMax = Math.min(Math.max(request.maxBytes ?? BYTES_MAX, BYTES_MIN), BYTES_MAX)
-    let skipBelow = -1
+    let skipBelow = -Infinity
     let lastOffset = 0
     let chunkFrom = from
     let chunkEnd = from
@@ -108,6 +110,7 @@ export class MessageGetter {
         chunkFrom = index
         const wanted = Math.min(fileEnd - index, filter === undefined ? maxMessages - result.sizes.length + 1 : CHUNK_ENTRIES)
         chunkEnd = index + queue.read(index, Math.max(1, wanted), this.#chunk)
+        if (chunkEnd === index && guard.mend(queue, index)) chunkEnd += queue.read(index, 1, this.#chunk)
         if (chunkEnd === index) return this.#unreadable(queue, index, from, result)
       }
       const at = (index - chunkFrom) * QUEUE_ENTRY_LENGTH
@@ -120,14 +123,26 @@ export class MessageGetter {
       if (compatibility === '4.9' && offset < skipBelow) continue
       if (this.#isFull(result, size, maxMessages, bytesMax, isInDisk)) break
       if (offset < skipBelow) continue
-      if (size === PREFILL_SIZE && offset === 0) {
+      if (isPrefill(offset, size)) {
         // The place of a lost message; unlike one in a removed file it says nothing about those behind it.
         if (result.commitLogOffsets.length === 0) result.status = 'MESSAGE_WAS_REMOVING'
         continue
       }
-      if (!matchesEntry(filter, tagsCode)) {
+      const isWritten = size > 0 && offset >= 0
+      if (isWritten && !matchesEntry(filter, tagsCode)) {
         if (result.commitLogOffsets.length === 0) result.status = 'NO_MATCHED_MESSAGE'
         continue
+      }
+      if (!guard.isSound(queue, index, offset, size)) {
+        if (guard.mend(queue, index)) {
+          // Read it again.
+          chunkEnd = index--
+          continue
+        }
+        if (isWritten && log.segments.find(offset) !== undefined) {
+          if (result.commitLogOffsets.length === 0) result.status = 'MESSAGE_WAS_REMOVING'
+          continue
+        }
       }
       const segment = log.segmentOf(offset, size)
       if (segment === undefined) {
@@ -143,7 +158,7 @@ export class MessageGetter {
       result.sizes.push(size)
       result.tagsCodes.push(tagsCode)
       result.totalSize += size
-      skipBelow = -1
+      skipBelow = -Infinity
     }
     result.suggestPullingFromSlave = log.maxOffset - lastOffset > this.#inMemoryBytes
     return index

@@ -105,6 +105,29 @@ function couldNotRead(segment: Segment, position: number, finding: Finding, chec
   return segment.findFault(position, to) !== undefined
 }
 
+/** The whole records that begin in [from, to), whatever lies between them; valid until the next one is asked for. */
+export function* recordsBetween(
+  segments: SegmentList, check: RecordCheck, from: number, to: number,
+): Generator<{ bytes: Buffer; view: DataView; position: number }> {
+  let next: { index: number; offset: number } | undefined = { index: segments.indexOf(from), offset: from }
+  if (next.index < 0) next = findNextRecord({ segments, check }, 0, from)
+  while (next !== undefined && next.offset < to) {
+    const segment: Segment = segments.at(next.index)!
+    const { bytes, view } = segment.mapping
+    const position = next.offset - segment.fromOffset
+    const finding = position < segment.size ? check.at(bytes, view, position, segment.size, next.offset) : 'blank'
+    if (finding === 'record') {
+      const { size } = check.parts
+      yield { bytes, view, position }
+      next = { index: next.index, offset: next.offset + size }
+    } else if (finding === 'blank') {
+      next = findNextRecord({ segments, check }, next.index + 1, segment.toOffset)
+    } else {
+      next = findNextRecord({ segments, check }, next.index, next.offset + 1)
+    }
+  }
+}
+
 function damageAt(file: string, from: number, to: number, reason: string): Damage {
   return { file, offset: from, unreadableBytes: to - from, reason, resumeOffset: to }
 }

@@ -1,24 +1,44 @@
 import { dirname } from 'node:path'
-import type { FileSystem } from '../storage/ports'
+import type { ConsumeQueue } from '../consume-queue/consume-queue'
+import type { IndexFiles } from '../index-file/index-files'
+import type { Backend } from '../storage/ports'
 
 /** The library's own file, which the engine passes over. */
 export const MANIFEST_NAME = 'mqstore-manifest.json'
 
-/** What a store was made of when it was closed. */
+/** What a store is made of, as far as its log is flushed. */
 export interface Manifest {
   /** Names, oldest first. */
   indexFiles: string[]
+  /** The index is damaged, and to be made again. */
+  indexIsDamaged: boolean
   queues: { topic: string; queueId: number; maxOffset: number }[]
 }
 
-const NOTHING: Manifest = { indexFiles: [], queues: [] }
+/** Bytes; no store has so many queues. */
+const LENGTH_MAX = 1 << 28
+
+const NOTHING: Manifest = { indexFiles: [], indexIsDamaged: false, queues: [] }
+
+/** @param upTo commit log offset; messages from there on are not counted */
+export function makeManifest(queues: Iterable<ConsumeQueue>, index: IndexFiles | undefined, upTo: number): Manifest {
+  return {
+    indexFiles: index?.names ?? [],
+    indexIsDamaged: index?.isDamaged ?? false,
+    queues: Array.from(queues, (queue) => ({
+      topic: queue.topic, queueId: queue.queueId, maxOffset: queue.logEnd <= upTo ? queue.maxOffset : queue.firstAtOrBehind(upTo),
+    })),
+  }
+}
 
 /**
- * Writes the list of derived files at a close. What is lost leaves no trace otherwise: the messages of a queue
+ * Writes the list of derived files, at a close and whenever the log has a new segment. What is lost leaves no trace otherwise: the messages of a queue
  * may all lie in old segments, which no open reads.
  */
-export async function writeManifest(files: FileSystem, path: string, manifest: Manifest): Promise<void> {
-  const bytes = Buffer.from(JSON.stringify(manifest))
+export async function writeManifest(backend: Backend, path: string, manifest: Manifest): Promise<void> {
+  const { files } = backend
+  const content = Buffer.from(JSON.stringify(manifest))
+  const bytes = Buffer.concat([content, Buffer.from(`\n${backend.crc32(content, 0, content.length)}\n`)])
   const draft = `${path}.draft`
   if (files.status(draft) !== undefined) files.remove(draft)
   const descriptor = files.open(draft, 'create')
@@ -32,26 +52,23 @@ export async function writeManifest(files: FileSystem, path: string, manifest: M
   await files.syncDirectory(dirname(path))
 }
 
-/** Empty where there is none, or none that can be read: the list is a help, and not needed. */
-export function readManifest(files: FileSystem, path: string): Manifest {
+/** Empty where there is none, or not the one that was written: the list is a help, and not needed. */
+export function readManifest(backend: Backend, path: string): Manifest {
+  const { files } = backend
   const size = files.status(path)?.size ?? 0
-  if (size === 0) return NOTHING
+  if (size === 0 || size > LENGTH_MAX) return NOTHING
   const bytes = Buffer.alloc(size)
   const descriptor = files.open(path, 'read')
   try {
     files.read(descriptor, bytes, 0, size, 0)
-    const content: unknown = JSON.parse(bytes.toString())
-    return isManifest(content) ? content : NOTHING
+    const end = bytes.indexOf('\n')
+    const isWhole = end >= 0 && bytes.toString('latin1', end) === `\n${backend.crc32(bytes, 0, end)}\n`
+    return isWhole ? (JSON.parse(bytes.toString('utf8', 0, end)) as Manifest) : NOTHING
   } catch {
     return NOTHING
   } finally {
     files.close(descriptor)
   }
-}
-
-function isManifest(content: unknown): content is Manifest {
-  const { indexFiles, queues } = (content ?? {}) as { [key in keyof Manifest]: unknown }
-  return Array.isArray(indexFiles) && Array.isArray(queues) && queues.every((queue) => typeof queue === 'object' && queue !== null)
 }
 
 /**
@@ -62,8 +79,9 @@ export function lacksQueues({ queues }: Manifest, maxOffsetOf: (topic: string, q
   return queues.some(({ topic, queueId, maxOffset }) => maxOffsetOf(topic, queueId) < maxOffset)
 }
 
-/** True when an index file is gone. Only the oldest ones go in the course of things, as their messages do. */
-export function lacksIndexFiles({ indexFiles }: Manifest, names: readonly string[]): boolean {
+/** True when an index file is gone, or none of them is any good. Only the oldest ones go in the course of things, as their messages do. */
+export function lacksIndexFiles({ indexFiles, indexIsDamaged }: Manifest, names: readonly string[]): boolean {
+  if (indexIsDamaged) return true
   const oldest = indexFiles.findIndex((name) => names.includes(name))
   return oldest < 0 ? indexFiles.length > 0 : indexFiles.slice(oldest).some((name) => !names.includes(name))
 }

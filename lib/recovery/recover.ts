@@ -1,9 +1,12 @@
 import type { CommitLog } from '../commit-log/commit-log'
+import type { ConsumeQueue } from '../consume-queue/consume-queue'
 import type { ConsumeQueues } from '../consume-queue/consume-queues'
 import type { RecordDispatch } from '../dispatch/record-dispatch'
 import { StoreError } from '../errors'
 import { minTimestamp } from '../format/checkpoint-layout'
-import { MAGIC_V1, MAGIC_V2, Position, readStoreTimestamp } from '../format/record'
+import { readLong } from '../format/long'
+import { isPrefill } from '../format/queue-entry'
+import { RECORD_LENGTH_MIN } from '../format/record'
 import type { Checkpoint } from '../flush/checkpoint'
 import type { IndexFiles } from '../index-file/index-files'
 import type { Backend } from '../storage/ports'
@@ -11,6 +14,8 @@ import type { Segment } from '../storage/segment'
 import { nonZeroRanges, writeZeros } from '../storage/zeros'
 import type { RecoveryProgress, RecoveryReport } from '../types'
 import { scanLog, type LogScanOptions, type LogScanResult } from './log-scan'
+import type { Manifest } from './manifest'
+import { leadsToItsMessage } from './queue-place'
 import { RecordCheck } from './record-check'
 import { chooseCase, type RecoveryCase } from './recovery-cases'
 
@@ -27,6 +32,8 @@ export interface RecoveryContext {
   hasIndex: boolean
   /** No queue has lost a file, or is gone. */
   queuesAreWhole: boolean
+  /** The queues of the last close. */
+  closedQueues: Manifest['queues']
   checkCRC: boolean
   forceVerifyPropCRC: boolean
   messageIndexSafe: boolean
@@ -37,12 +44,13 @@ export interface RecoveryContext {
 /** Brings log, queues and index to one state, in which every whole message of the log has its place. */
 export async function recover(context: RecoveryContext): Promise<Omit<RecoveryReport, 'files' | 'milliseconds'>> {
   const { log, queues } = context
+  const endsAreRight = !context.isClean || !cutWrongEnds(context)
   const row = chooseCase({
     hasLog: log.segments.length > 0,
     hasQueues: queues.logEnd >= 0,
     isClean: context.isClean,
     hasIndex: context.index === undefined || context.hasIndex,
-    queuesAreWhole: context.queuesAreWhole,
+    queuesAreWhole: context.queuesAreWhole && endsAreRight,
   })
   const report = { label: row.label, story: row.story, scannedFrom: 0, dispatchedFrom: 0, logEnd: 0, zeroedBytes: 0, damage: [] }
   if (row.scan === 'refuse') throw logMissing(queues)
@@ -53,62 +61,118 @@ export async function recover(context: RecoveryContext): Promise<Omit<RecoveryRe
   // What is left of an index that has lost a file is made again with the rest.
   if (!context.hasIndex) await context.index?.cutFrom(0, () => pauseForIndex(context))
   const planned = findScanStart(context, row)
-  const scannedFrom = context.isClean ? planned : await forgetFrom(context, planned)
-  const { result, restartedFrom } = await scanAndDispatch(context, scannedFrom)
+  const cut = new Map<ConsumeQueue, number>()
+  const scannedFrom = context.isClean ? planned : await forgetFrom(context, planned, cut)
+  const { result, restartedFrom } = await scanAndDispatch(context, scannedFrom, cut)
   const from = log.segments.at(restartedFrom)!.fromOffset
   log.setEnd(result.end)
   log.lastStoreTimestamp = result.lastStoreTimestamp
   const zeroed = cutLog(context, result.end)
   if (!context.readOnly) await flushLog(context, from, zeroed.to)
-  await cutDerived(context, result.end)
+  await cutDerived(context, result.end, context.isClean && row.scan !== 'log-start')
+  if (context.isClean) keepPlaces(context)
   if (!context.readOnly) await makeDerivedDurable(context)
   return { ...report, scannedFrom: from, dispatchedFrom: from, logEnd: result.end, zeroedBytes: zeroed.bytes, damage: result.damage }
 }
 
 /** Index of the segment in which the scan begins. */
-function findScanStart({ log, queues, checkpoint, index, messageIndexSafe }: RecoveryContext, row: RecoveryCase): number {
+function findScanStart(context: RecoveryContext, row: RecoveryCase): number {
+  const { log, queues, checkpoint, index, messageIndexSafe } = context
   const { segments } = log
   if (row.scan === 'log-start') return 0
   if (row.scan === 'queues-end') {
     const at = segments.indexOf(queues.logEnd)
     return at < 0 ? segments.length - 1 : at
   }
+  const check = makeCheck(context)
   const upTo = minTimestamp(checkpoint.fields)
   const safeUpTo = index !== undefined && messageIndexSafe ? Math.min(upTo, checkpoint.fields.indexMsgTimestamp) : upTo
-  for (let at = segments.length - 1; at > 0; at--) {
-    const timestamp = firstStoreTimestamp(segments.at(at)!)
+  // Whatever the checkpoint says: what lies behind the last entry of all queues has none.
+  const queuesEnd = segments.indexOf(queues.logEnd)
+  for (let at = queuesEnd < 0 ? segments.length - 1 : queuesEnd; at > 0; at--) {
+    const timestamp = firstStoreTimestamp(segments.at(at)!, check)
     if (timestamp > 0 && timestamp <= safeUpTo) return at
   }
   return 0
 }
 
-function firstStoreTimestamp(segment: Segment): number {
-  const { view } = segment.mapping
-  const magic = view.getInt32(Position.magic)
-  return magic === MAGIC_V1 || magic === MAGIC_V2 ? readStoreTimestamp(view, 0) : 0
+/** 0 where the segment does not begin with a whole record: the time of a torn one may be any. */
+function firstStoreTimestamp(segment: Segment, check: RecordCheck): number {
+  const { bytes, view } = segment.mapping
+  return check.at(bytes, view, 0, segment.size, segment.fromOffset) === 'record' ? readLong(view, check.parts.storeTimestampAt) : 0
 }
 
 /**
  * After a crash nothing that points behind the start of the scan is trusted.
+ * @param cut takes the queues that have lost entries, and from where on
  * @returns where to begin now: damage to the index may call for more
  */
-async function forgetFrom(context: RecoveryContext, scanStart: number): Promise<number> {
+async function forgetFrom(context: RecoveryContext, scanStart: number, cut: Map<ConsumeQueue, number>): Promise<number> {
   const { log, queues, index } = context
   const from = log.segments.at(scanStart)!.fromOffset
-  for (const queue of queues) queue.truncate(queue.firstAtOrBehind(from))
+  for (const queue of queues) {
+    const first = queue.firstAtOrBehind(from)
+    if (first < queue.maxOffset) cut.set(queue, first)
+    queue.truncate(first)
+  }
   const indexFrom = index === undefined ? from : await index.cutFrom(from, () => pauseForIndex(context))
+  if (cutWrongEnds(context)) return 0
   return indexFrom < from ? Math.max(0, log.segments.indexOf(indexFrom)) : scanStart
 }
 
+/**
+ * Takes off the last entries of queues that do not lead to a message that says it is this one: where a queue ends decides
+ * where the next message goes. Of a queue without its first file all is taken off.
+ * @returns whether there were any
+ */
+function cutWrongEnds({ log, queues, backend, forceVerifyPropCRC }: RecoveryContext): boolean {
+  if (log.segments.length === 0) return false
+  const check = new RecordCheck({ checkCRC: false, forceVerifyPropCRC, crc32: backend.crc32.bind(backend) })
+  let someWere = false
+  log.setEnd(log.segments.last!.toOffset)
+  for (const queue of queues) {
+    // A log that has its first message has the first of each queue.
+    const hasBeginning = log.minOffset > 0 || (queue.files.starts[0] ?? 0) === 0
+    let end = hasBeginning ? queue.maxOffset : 0
+    while (end > 0 && !isRightEnd(log, check, queue, end - 1)) end--
+    someWere ||= end < queue.maxOffset
+    queue.truncate(end)
+  }
+  return someWere
+}
+
+function isRightEnd(log: CommitLog, check: RecordCheck, queue: ConsumeQueue, index: number): boolean {
+  const { offset, size } = queue.entryAt(index)
+  // The place of a lost message, or of one that is no longer in the log, leads nowhere.
+  const leadsNowhere = isPrefill(offset, size) || (offset >= 0 && offset < log.minOffset)
+  if (leadsNowhere) return true
+  try {
+    return leadsToItsMessage(log, check, queue, index, offset, size)
+  } catch {
+    // What the disk does not give today is not to be cut off.
+    return true
+  }
+}
+
+/** A queue had so many messages when it was closed: whoever of them cannot be found keeps its place. */
+function keepPlaces({ closedQueues, queues, log }: RecoveryContext): void {
+  for (const { topic, queueId, maxOffset } of closedQueues) {
+    const queue = queues.find(topic, queueId)
+    if (queue === undefined || maxOffset <= queue.maxOffset) continue
+    const fits = (maxOffset - queue.maxOffset) * RECORD_LENGTH_MIN <= log.maxOffset - queue.logEnd
+    if (fits) queue.skipTo(maxOffset)
+  }
+}
+
+function makeCheck({ checkCRC, forceVerifyPropCRC, backend }: RecoveryContext): RecordCheck {
+  return new RecordCheck({ checkCRC, forceVerifyPropCRC, crc32: backend.crc32.bind(backend) })
+}
+
 async function scanAndDispatch(
-  context: RecoveryContext, scanStart: number,
+  context: RecoveryContext, scanStart: number, cut: ReadonlyMap<ConsumeQueue, number>,
 ): Promise<{ result: LogScanResult; restartedFrom: number }> {
-  const { log, backend, dispatch } = context
-  const check = new RecordCheck({
-    checkCRC: context.checkCRC,
-    forceVerifyPropCRC: context.forceVerifyPropCRC,
-    crc32: backend.crc32.bind(backend),
-  })
+  const { log, dispatch } = context
+  const check = makeCheck(context)
   const total = log.segments.last!.toOffset - log.segments.at(scanStart)!.fromOffset
   if (!context.isClean) dropCaches(context, scanStart)
   for (;;) {
@@ -120,9 +184,23 @@ async function scanAndDispatch(
       visit: (bytes, view, position) => dispatch.found(bytes, view, position, check.parts, scanStart === 0),
     }, scanStart)
     // A queue lacks messages from before the scan: look at all of the log.
-    if (result.isComplete) return { result, restartedFrom: scanStart }
-    scanStart = 0
+    const restart = result.isComplete ? findUnfilled(log, scanStart, cut) : 0
+    if (restart === scanStart) return { result, restartedFrom: scanStart }
+    scanStart = restart
   }
+}
+
+/**
+ * A queue that was cut and got nothing back: its entries were of messages that the end of the log has lost, or they were wrong,
+ * and its messages lie before the scan.
+ * @returns index of the segment from which on all of them have to be
+ */
+function findUnfilled(log: CommitLog, scanStart: number, cut: ReadonlyMap<ConsumeQueue, number>): number {
+  let start = scanStart
+  for (const [queue, from] of cut) {
+    if (queue.maxOffset === from) start = Math.min(start, Math.max(0, log.segments.indexOf(queue.logEnd)))
+  }
+  return start
 }
 
 /**
@@ -166,12 +244,13 @@ function cutLog({ log, backend, readOnly }: RecoveryContext, end: number): { byt
   return { bytes, to }
 }
 
-async function cutDerived(context: RecoveryContext, end: number): Promise<void> {
-  const { queues, index, readOnly, isClean } = context
+/** @param endsAreKnown queues end in their files where they end here, unless they are cut now */
+async function cutDerived(context: RecoveryContext, end: number, endsAreKnown: boolean): Promise<void> {
+  const { queues, index, readOnly } = context
   for (const queue of queues) {
     const isAhead = queue.logEnd > end
     if (isAhead) queue.truncate(queue.firstAtOrBehind(end))
-    if (!readOnly && (isAhead || !isClean)) queue.finishTruncation()
+    if (!readOnly && (isAhead || !endsAreKnown)) queue.finishTruncation()
   }
   if (index !== undefined && index.coveredOffset >= end) await index.cutFrom(end, () => pauseForIndex(context))
 }

@@ -1,10 +1,11 @@
-import { crashStates } from './crash-states'
-import { engineAgreement } from './engine-agreement'
 import type { Layer } from './layer'
-import { errors } from './errors'
+import { crashStates } from './crash-states'
+import { damagedImages } from './damaged-images'
+import { engineAgreement } from './engine-agreement'
 import { kill } from './kill'
+import { errors } from './errors'
 import { powerCuts } from './power-cuts'
 import { systemErrors } from './system-errors'
 
 /** All layers, in the order in which they run: what needs nothing of the machine first. */
-export const layers: readonly Layer[] = [crashStates, kill, engineAgreement, errors, powerCuts, systemErrors]
+export const layers: readonly Layer[] = [crashStates, damagedImages, kill, engineAgreement, errors, powerCuts, systemErrors]

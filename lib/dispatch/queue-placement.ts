@@ -1,0 +1,65 @@
+import type { ConsumeQueue } from '../consume-queue/consume-queue'
+import { RECORD_LENGTH_MIN } from '../format/record'
+
+/**
+ * What becomes of a message that says it is number so-and-so of a queue: `known`, it has its place; `append`, it gets the next
+ * one; `replace`, its place holds what does not belong there; `nowhere`, it cannot be what it says; `unseen`, messages that
+ * come before it have not been looked at.
+ */
+export type Placement = 'known' | 'append' | 'replace' | 'nowhere' | 'unseen'
+
+/**
+ * Decides where the messages found in the log go. No CRC covers what a message says of its place, unless there is one over
+ * the whole record: where two disagree, one must not cost the other its place.
+ */
+export class QueuePlacement {
+  /** Queues whose last message left places free before it, by the first of these. */
+  readonly #leaps = new Map<ConsumeQueue, number>()
+
+  /**
+   * @param claimed the number that the message says it has
+   * @param offset where it lies in the log
+   * @param mayBegin whether all earlier messages have been seen, so that a gap before this one is a true one
+   */
+  decide(queue: ConsumeQueue, claimed: number, offset: number, mayBegin: boolean): Placement {
+    this.#settleLeap(queue, claimed)
+    if (claimed >= 0 && claimed < queue.maxOffset) return this.#isIntruded(queue, claimed, offset) ? 'replace' : 'known'
+    // Queues are in the order of the log: what lies before the end of one cannot be its next message.
+    if (offset < queue.logEnd) return 'nowhere'
+    if (claimed === queue.maxOffset) return 'append'
+    if (claimed < 0 || !hasRoom(queue, claimed, offset)) return this.#lose(queue)
+    if (!mayBegin) return 'unseen'
+    this.#leaps.set(queue, queue.maxOffset)
+    queue.skipTo(claimed)
+    return 'append'
+  }
+
+  /** The message is of this queue and has a wrong number: its place stays, and nothing is there. */
+  #lose(queue: ConsumeQueue): Placement {
+    queue.skipTo(queue.maxOffset + 1)
+    return 'nowhere'
+  }
+
+  /**
+   * Who goes on where the queue was before the leap proves that the one that leapt has a wrong number, and is perhaps the one
+   * that is missing there.
+   */
+  #settleLeap(queue: ConsumeQueue, claimed: number): void {
+    const from = this.#leaps.get(queue)
+    if (from === undefined) return
+    this.#leaps.delete(queue)
+    if (claimed === from || claimed === from + 1) queue.truncate(from)
+  }
+
+  /** Whether the place was made since the store opened, and is empty, or was this message's before. */
+  #isIntruded(queue: ConsumeQueue, claimed: number, offset: number): boolean {
+    if (claimed < queue.madeFrom) return false
+    if (queue.isLost(claimed)) return claimed === queue.maxOffset - 1
+    return queue.offsetAt(claimed) !== offset && queue.offsetInFiles(claimed) === offset
+  }
+}
+
+/** The messages that a number says came before must have had room in the log. */
+function hasRoom(queue: ConsumeQueue, claimed: number, offset: number): boolean {
+  return (claimed - queue.maxOffset) * RECORD_LENGTH_MIN <= offset - queue.logEnd
+}

@@ -1,0 +1,105 @@
+import { cpSync, existsSync, rmSync, truncateSync } from 'node:fs'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { applyRepair, type PreparedRepair } from '../../lib/check/apply-plan'
+import { checkStore } from '../../lib/check/check-store'
+import { RepairPlan } from '../../lib/check/repair-plan'
+import { StoreError } from '../../lib/errors'
+import { MessageStore, type OpenOptions } from '../../lib/index'
+import { selectBackend } from '../../lib/storage/backend'
+import type { Backend } from '../../lib/storage/ports'
+import { appendMessages, makeStore, range, readNumbers, small } from '../recovery/support'
+import { overwrite } from '../store/support'
+
+/*
+ * The story: the machine stops in the middle of a repair. Wherever that is, the next open has every message at its old offset,
+ * and the repair can be done again. It is stopped after each change to a file in turn, as a kill of the process would stop it.
+ */
+
+const COUNT = 60
+const QUEUE_FILE = join('consumequeue', 'orders', '0', '00000000000000000000')
+const changes = new Set(['truncate', 'reserve', 'reserveAsync', 'write', 'rename', 'remove', 'sync', 'syncDirectory', 'syncFileSystem', 'makeDirectory', 'setModifiedTime'])
+
+/** The real backend, until `steps` changes to files have been made; whatever comes then does not happen. */
+function stoppingBackend(steps: number): { backend: Backend; readonly isStopped: boolean } {
+  const real = selectBackend('auto')
+  let left = steps
+  const count = (): void => {
+    if (left-- <= 0) throw new StoreError('ERR_IO', 'the machine has stopped')
+  }
+  const files = new Proxy(real.files, {
+    get(target, name: string) {
+      const value = Reflect.get(target, name) as unknown
+      if (typeof value !== 'function') return value
+      return (...given: unknown[]): unknown => {
+        if (changes.has(name) || (name === 'open' && given[1] === 'create')) count()
+        return (value as (...given: unknown[]) => unknown).apply(target, given)
+      }
+    },
+  })
+  return {
+    backend: { name: real.name, capabilities: real.capabilities, files, mapper: real.mapper, crc32: real.crc32.bind(real) },
+    get isStopped() { return left < 0 },
+  }
+}
+
+function planOfFindings(directory: string, open: OpenOptions): () => Promise<PreparedRepair> {
+  return async () => {
+    const plan = new RepairPlan(directory)
+    const { maxPhyOffset } = await checkStore(directory, open, { onFinding: async (finding) => plan.add(finding), onProgress: () => undefined })
+    return { steps: plan.steps, logEnd: maxPhyOffset }
+  }
+}
+
+function planOfRebuild(what: 'queues' | 'index'): typeof planOfFindings {
+  return (directory, open) => async () => {
+    const plan = new RepairPlan(directory)
+    plan.rebuild(what, 'asked for')
+    const store = await MessageStore.open(directory, { ...open, readOnly: true })
+    const logEnd = store.maxPhyOffset
+    await store.close()
+    return { steps: plan.steps, logEnd }
+  }
+}
+
+async function stopEverywhere(
+  t: Test, { damage = () => undefined, plan }: { damage?(directory: string): void; plan: typeof planOfFindings },
+): Promise<void> {
+  const original = await makeStore(t, COUNT)
+  damage(original)
+  const directory = `${original}-repaired`
+  let steps = 0
+  for (let isDone = false; !isDone; steps++) {
+    rmSync(directory, { recursive: true, force: true })
+    cpSync(original, directory, { recursive: true })
+    const stopping = stoppingBackend(steps)
+    const open = { ...small, ports: { backend: stopping.backend } } as OpenOptions
+    try {
+      await applyRepair(directory, open, 0, plan(directory, open))
+      isDone = !stopping.isStopped
+    } catch (error) {
+      if (!stopping.isStopped) throw error
+    }
+    const store = await MessageStore.open(directory, small)
+    t.same(await readNumbers(store), range(0, COUNT), `stopped after ${steps} changes: every message is there`)
+    appendMessages(store, COUNT, COUNT + 2)
+    await store.close()
+    await applyRepair(directory, small, 1, planOfFindings(directory, small))
+    const { findings } = await checkStore(directory, small, { onFinding: async () => undefined, onProgress: () => undefined })
+    t.equal(findings, 0, `stopped after ${steps} changes: another repair leaves nothing to find`)
+  }
+  t.ok(steps > 10, `${steps} changes were made`)
+  t.ok(existsSync(join(directory, 'quarantine')), 'what was taken out is kept')
+}
+
+t.test('a repair of a wrong queue entry', { timeout: 240_000 }, async (t) => {
+  await stopEverywhere(t, { damage: (directory) => overwrite(join(directory, QUEUE_FILE), 43, Buffer.from([1])), plan: planOfFindings })
+})
+
+t.test('a repair of a queue file that was cut', { timeout: 240_000 }, async (t) => {
+  await stopEverywhere(t, { damage: (directory) => truncateSync(join(directory, QUEUE_FILE), 123), plan: planOfFindings })
+})
+
+t.test('a rebuild of the queues', { timeout: 240_000 }, (t) => stopEverywhere(t, { plan: planOfRebuild('queues') }))
+
+t.test('a rebuild of the index', { timeout: 240_000 }, (t) => stopEverywhere(t, { plan: planOfRebuild('index') }))
