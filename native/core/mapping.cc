@@ -49,7 +49,11 @@ int Mapping::flush(std::size_t from, std::size_t to) const {
   const std::size_t start = page_start(from);
   // Never repeated after an error: the kernel reports a failed write-back once, and a second call would
   // return success for pages that never reached the disk.
-  return msync(address_ + start, to - start, MS_SYNC) == 0 ? 0 : errno;
+  // Interrupted, which a file system in user space may be, it has reported nothing: no error is lost by asking again.
+  while (msync(address_ + start, to - start, MS_SYNC) != 0) {
+    if (errno != EINTR) return errno;
+  }
+  return 0;
 }
 
 void Mapping::populate(std::size_t from, std::size_t to) const {

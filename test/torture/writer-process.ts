@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process'
+import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { Ledger } from './ledger'
 import type { WriterJob } from './writer'
@@ -81,10 +82,25 @@ export class WriterProcess {
     this.process.stdin!.write(`${JSON.stringify(job)}\n`)
   }
 
+  /** Resolves once none of its threads runs, nor is in the middle of a system call. */
+  async stop(): Promise<void> {
+    this.process.kill('SIGSTOP')
+    while (!this.hasEnded && !this.#isStopped()) await new Promise((resume) => setTimeout(resume, 1))
+  }
+
+  resume(): void {
+    this.process.kill('SIGCONT')
+  }
+
   /** Kills it, where it still runs, and has heard all it had to say then. */
   async end(): Promise<void> {
     this.process.kill('SIGKILL')
     await this.ended
+  }
+
+  #isStopped(): boolean {
+    const tasks = `/proc/${this.process.pid}/task`
+    return readdirSync(tasks).every((task) => /^State:\tT/m.test(readFileSync(`${tasks}/${task}/status`, 'latin1')))
   }
 
   #read(line: string): void {
