@@ -1,10 +1,13 @@
 import type { Segment } from '../storage/segment'
 import type { SegmentList } from '../storage/segment-list'
 
-/** Bytes asked for at once; several are under way at a time. */
+/** Bytes asked for at once. */
 const WINDOW = 16 << 20
-/** How far ahead of the scan, once that has proved to go far. */
-const AHEAD_MAX = 128 << 20
+/** Windows under way at a time: a disk is faster for two, and the process has other work for its few threads. */
+const READERS = 2
+/** How far ahead of the scan: at first, and once that has proved to go far. */
+const AHEAD_MIN = 2 * WINDOW
+const AHEAD_MAX = 8 * WINDOW
 
 /**
  * Has the disk read what a scan is about to look at, off the main thread: a page that is not there yet when it is touched
@@ -12,7 +15,9 @@ const AHEAD_MAX = 128 << 20
  */
 export class ReadAhead {
   readonly #segments: SegmentList
-  readonly #underWay = new Set<Promise<void>>()
+  readonly #readers = new Set<Promise<void>>()
+  /** Log offset behind the last byte that may be asked for. */
+  #upTo = 0
   #index: number
   /** How far of that segment has been asked for. */
   #askedTo = 0
@@ -24,26 +29,34 @@ export class ReadAhead {
 
   /** The scan has come to `offset`, after `done` bytes. */
   advance(offset: number, done: number): void {
-    const upTo = offset + Math.min(Math.max(done, WINDOW), AHEAD_MAX)
-    for (let segment = this.#segments.at(this.#index); segment !== undefined; segment = this.#segments.at(++this.#index)) {
-      while (this.#askedTo < segment.size) {
-        if (segment.fromOffset + this.#askedTo >= upTo) return
-        const from = segment.nextData(this.#askedTo)
-        this.#askedTo = Math.min(from + WINDOW, segment.size)
-        if (from < segment.size) this.#ask(segment, from, this.#askedTo)
-      }
-      this.#askedTo = 0
+    this.#upTo = offset + Math.min(Math.max(done, AHEAD_MIN), AHEAD_MAX)
+    while (this.#readers.size < READERS) {
+      // Whoever touches a page that cannot be read meets the error himself.
+      const reader = this.#read().catch(() => undefined).finally(() => this.#readers.delete(reader))
+      this.#readers.add(reader)
     }
   }
 
   /** Resolves once nothing is under way any more: from then on the files may be closed. */
   async settle(): Promise<void> {
-    await Promise.all(this.#underWay)
+    this.#upTo = 0
+    await Promise.all(this.#readers)
   }
 
-  /** Whoever touches a page that cannot be read meets the error himself. */
-  #ask(segment: Segment, from: number, to: number): void {
-    const reading = segment.readAhead(from, to)?.catch(() => undefined).finally(() => this.#underWay.delete(reading!))
-    if (reading !== undefined) this.#underWay.add(reading)
+  async #read(): Promise<void> {
+    for (let window = this.#nextWindow(); window !== undefined; window = this.#nextWindow()) {
+      await window.segment.readAhead(window.from, window.to)
+    }
+  }
+
+  #nextWindow(): { segment: Segment; from: number; to: number } | undefined {
+    for (let segment = this.#segments.at(this.#index); segment !== undefined; segment = this.#segments.at(++this.#index)) {
+      if (segment.fromOffset + this.#askedTo >= this.#upTo) return undefined
+      const from = segment.nextData(this.#askedTo)
+      this.#askedTo = Math.min(from + WINDOW, segment.size)
+      if (from < segment.size) return { segment, from, to: this.#askedTo }
+      this.#askedTo = 0
+    }
+    return undefined
   }
 }

@@ -7,6 +7,9 @@ import t, { type Test } from 'tap'
 /** Tests run from the root of the project; the benchmark runs on dist/. */
 const benchmark = join(process.cwd(), 'bench', 'run.js')
 
+// Each workload is a process or two of its own.
+t.setTimeout(120_000)
+
 async function run(...options: string[]): Promise<string> {
   const { stdout } = await promisify(execFile)(process.execPath, [benchmark, '--smoke', ...options])
   return stdout
