@@ -87,7 +87,8 @@ function runTests(names, title, environment, nodeArguments = [], command = proce
 }
 
 function commandArguments(command) {
-  return command === 'valgrind' ? ['-q', '--error-exitcode=24', '--trace-children=no'] : []
+  // V8 looks at stack that nobody has written to, on purpose.
+  return command === 'valgrind' ? ['-q', '--error-exitcode=24', '--trace-children=no', '--undef-value-errors=no'] : []
 }
 
 process.env.CXX = 'g++'
@@ -104,7 +105,8 @@ if (isFull) {
   if (!isThere('valgrind')) console.log('skipped: valgrind is not there')
   else {
     step('plain addon', process.execPath, ['native/build.js'])
-    runTests(['store/lifecycle', 'store/cut-files'], 'under valgrind', { MQSTORE_BACKEND: 'native' }, ['--jitless'], 'valgrind')
+    // None with faults: valgrind puts maps where the kernel would not, and takes the pages that replace theirs for no memory.
+    runTests(['store/lifecycle', 'flush/durability'], 'under valgrind', { MQSTORE_BACKEND: 'native' }, ['--jitless'], 'valgrind')
   }
 }
 
