@@ -12,7 +12,7 @@ import { SteppedClock } from './stepped-clock'
 const NAME = 'crash-states'
 const START = Date.UTC(2024, 0, 2, 3, 4, 5)
 /** States of one workload, spread evenly over all that it could have left. */
-const CASES_PER_WORKLOAD = 250
+const CASES_PER_WORKLOAD = 400
 /** So many uncertain things, or fewer, are tried in all their combinations. */
 const EXHAUSTIVE_MAX = 7
 /** Of more, so many combinations that follow no pattern. */
@@ -133,7 +133,7 @@ class Check {
     const image = states.choose((thing) => happened[thing]!)
     const ledger = workload.ledgerAt(moment, isAll)
     try {
-      if (depth < DEPTH_MAX && this.random.chance(depth === 0 ? 0.12 : 0.5)) return await this.#crashAgain(image, moment.now, ledger, depth + 1)
+      if (depth < DEPTH_MAX && this.random.chance(depth === 0 ? 0.08 : 0.5)) return await this.#crashAgain(image, moment.now, ledger, depth + 1)
       return await this.#open(image, moment.now, ledger)
     } catch (error) {
       return [(error as Error).stack!]
