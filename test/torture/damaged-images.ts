@@ -134,12 +134,12 @@ function judge(store: MessageStore, image: Image, damage: Damage, spoilt: Readon
     const about = /(?:holds |^)message (\d+)/.exec(line)
     const isOwn = about !== null && spoilt.has(Number(about[1]))
     // What nothing can catch: the message is what its bytes say.
-    if (isOwn && damage.field !== undefined && damage.field.caughtBy !== 'crc' && damage.field.caughtBy !== 'framing' && !isProtected) {
+    if (isOwn && damage.field?.caughtBy !== 'crc' && damage.field?.caughtBy !== 'framing' && !isProtected) {
       context.add('not caught', 1)
       return false
     }
     // Inside an index file only check finds everything: no open or query reads all of it. And it keeps the time of a message.
-    const isTimeHit = damage.field?.name === 'STORETIMESTAMP' && !isProtected
+    const isTimeHit = damage.log.length > 0 && (damage.field ?? { name: 'STORETIMESTAMP' }).name === 'STORETIMESTAMP' && !isProtected
     if ((damage.isInIndex === true || isTimeHit || damage.isForeign === true) && line.endsWith('is not found by its key')) {
       context.add('keys not found', 1)
       return false

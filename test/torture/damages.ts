@@ -74,9 +74,9 @@ export function randomDamage(image: Image, random: Random): Damage {
     steps.push((files) => {
       const content = files.get(path)!
       if (way === 'cut') files.set(path, content.subarray(0, from))
-      else if (way === 'copy') content.copy(content, from, source, Math.min(content.length, source + to - from))
-      else if (way === 'noise') noise.copy(content, from)
-      else content.fill(way === 'zeros' ? 0 : 0xff, from, to)
+      else if (way === 'copy') content.set(content.subarray(source, source + to - from).subarray(0, Math.max(0, content.length - from)), Math.min(from, content.length))
+      else if (way === 'noise') content.set(noise.subarray(0, Math.max(0, content.length - from)), Math.min(from, content.length))
+      else content.subarray(from, to).fill(way === 'zeros' ? 0 : 0xff)
     })
   }
   return {
