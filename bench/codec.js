@@ -7,7 +7,7 @@ import { formatCount, formatTable } from './table.js'
 
 const require = createRequire(import.meta.url)
 const { selectBackend } = require('../dist/storage/backend.js')
-const { RecordFields, encodeRecord, recordSize, CRC_MASK } = require('../dist/format/record.js')
+const { RecordFields, encodeRecord, encodeTopic, recordSize, writeShort, CRC_MASK } = require('../dist/format/record.js')
 const { RecordCheck } = require('../dist/recovery/record-check.js')
 const { decodeProperties, encodeProperties } = require('../dist/format/properties.js')
 const { keyHash, topicHash } = require('../dist/format/index-layout.js')
@@ -55,13 +55,15 @@ function partsOfAnySize() {
   ]
 }
 
+const frame = Buffer.alloc(256)
+
 function partsOfSize(bytes) {
   const body = Buffer.alloc(bytes, 'abcdefghijklmnopqrstuvwxyz')
   const fields = fieldsOf(body)
   const size = recordSize(fields)
   const encoded = Buffer.alloc(size)
   const encodedView = new DataView(encoded.buffer, encoded.byteOffset, size)
-  encodeRecord(fields, size, encoded, encodedView, 0)
+  encodeRecord(fields, frame, encoded, encodedView, 0)
   const check = new RecordCheck({ checkCRC: true, forceVerifyPropCRC: false, crc32 })
   if (check.at(encoded, encodedView, 0, size, 0) !== 'record') throw new Error(check.reason)
   let position = 0
@@ -69,7 +71,7 @@ function partsOfSize(bytes) {
     {
       name: `record of ${bytes} B: encode`, bytes,
       run: () => {
-        encodeRecord(fields, size, target, view, position)
+        encodeRecord(fields, frame, target, view, position)
         position = position + 2 * size > target.length ? 0 : position + size
       },
     },
@@ -81,12 +83,12 @@ function partsOfSize(bytes) {
 
 function fieldsOf(body) {
   const fields = new RecordFields()
-  fields.topic = Buffer.from('bench-1')
   fields.body = body
   fields.bodyCRC = crc32(body, 0, body.length) & CRC_MASK
   fields.bornTimestamp = fields.storeTimestamp = 1_700_000_000_000
-  fields.properties = Buffer.alloc(256)
-  fields.propertiesTo = encodeProperties(properties, fields.properties, 0, true)
+  const propertiesLengthAt = encodeTopic(fields.magic, Buffer.from('bench-1'), frame, 0)
+  fields.tailTo = encodeProperties(properties, frame, propertiesLengthAt + 2, true)
+  writeShort(frame, propertiesLengthAt, fields.tailTo - propertiesLengthAt - 2)
   return fields
 }
 

@@ -1,8 +1,10 @@
 import { PROPERTY_CRC_LENGTH, writePropertyCrc } from '../format/property-crc'
-import { BLANK_LENGTH, encodeBlank, encodeRecord, type RecordFields } from '../format/record'
-import type { Backend } from '../storage/ports'
+import { BLANK_LENGTH, encodeBlank } from '../format/record'
+import type { Backend, RecordWriter } from '../storage/ports'
+import { recordWriterFor } from '../storage/record-writer'
 import type { Segment } from '../storage/segment'
 import { SegmentList } from '../storage/segment-list'
+import type { PreparedRecord } from './message-encoder'
 import { POPULATE_WINDOW, SegmentSupply, assertNotReplaced } from './segment-supply'
 
 export interface CommitLogOptions {
@@ -30,6 +32,8 @@ export class CommitLog {
   #current: Segment | undefined
   #bytes: Buffer = Buffer.alloc(0)
   #view: DataView = new DataView(this.#bytes.buffer)
+  #frame: Buffer | undefined
+  #writer!: RecordWriter
   #currentFrom = 0
   #currentTo = 0
   /** Offset at which the next segment is begun to be prepared. */
@@ -86,13 +90,14 @@ export class CommitLog {
   }
 
   /** Writes a record at the end; {@link makeRoom} comes first. @throws ERR_IO, ERR_FILE_REPLACED where it did not get there */
-  append(fields: RecordFields, size: number): void {
+  append(record: PreparedRecord): void {
+    const { size } = record
     const position = this.#end - this.#currentFrom
-    encodeRecord(fields, size, this.#bytes, this.#view, position)
+    this.#writerOf(record.frame).write(record, position)
     if (this.#options.appendsPropertyCrc) this.#appendPropertyCrc(position, position + size)
     this.#current!.assertIntact(position, position + size)
     this.#end += size
-    this.lastStoreTimestamp = fields.storeTimestamp
+    this.lastStoreTimestamp = record.storeTimestamp
     if (this.#end >= this.#prepareAt) {
       this.#prepareAt = Infinity
       this.#supply.prepare(this.#currentTo)
@@ -147,6 +152,14 @@ export class CommitLog {
     for (const segment of this.segments) segment.close()
   }
 
+  #writerOf(frame: Buffer): RecordWriter {
+    if (frame !== this.#frame) {
+      this.#writer = recordWriterFor(this.#options.backend, this.#current!.mapping, frame)
+      this.#frame = frame
+    }
+    return this.#writer
+  }
+
   #appendPropertyCrc(from: number, to: number): void {
     const crc = this.#options.backend.crc32(this.#bytes, from, to - PROPERTY_CRC_LENGTH)
     writePropertyCrc(this.#bytes, to, crc)
@@ -171,6 +184,7 @@ export class CommitLog {
     this.#current = segment
     this.#bytes = bytes
     this.#view = view
+    this.#frame = undefined
     this.#currentFrom = segment.fromOffset
     this.#currentTo = segment.toOffset
     this.#prepareAt = segment.fromOffset + segment.size / 2

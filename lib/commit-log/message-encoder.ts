@@ -2,13 +2,13 @@ import { StoreError } from '../errors'
 import { isCutShort } from '../format/cut-short'
 import { encodeHost, IPV6_HOST_LENGTH, type HostBytes } from '../format/host'
 import { HOLDS_SEPARATOR, NOT_TEXT, PROPERTIES_LENGTH_MAX, PropertyName, TOO_LONG, encodeProperties } from '../format/properties'
+import { PropertyPlaces } from '../format/property-places'
 import { PROPERTY_CRC_LENGTH, reservePropertyCrc } from '../format/property-crc'
 import {
-  CRC_MASK, MAGIC_V1, MAGIC_V2, RecordFields, SysFlag, TOPIC_LENGTH_MAX_V1, TOPIC_LENGTH_MAX_V2, isQueued, recordSize,
+  MAGIC_V1, MAGIC_V2, PROPERTIES_LENGTH_SIZE, RecordFields, SysFlag, TOPIC_LENGTH_MAX_V1, TOPIC_LENGTH_MAX_V2, encodeTopic, isQueued, recordSize, writeShort,
 } from '../format/record'
 import { SCHEDULE_TOPIC } from '../format/tags-code'
 import { canNameDirectory, type Topic, type TopicTable } from '../consume-queue/topic-table'
-import type { Backend } from '../storage/ports'
 import type { Message, MessageBatch, Properties, PutStatus } from '../types'
 
 /** What the encoder needs to know of the store's options. */
@@ -32,11 +32,11 @@ export interface Refusal {
 
 /** A record ready to be written, and what queue and index want to know of it. */
 export class PreparedRecord extends RecordFields {
+  /** Holds topic and properties. */
+  frame!: Buffer
+  /** Bytes of the whole record. */
   size = 0
-  tags: string | undefined
-  keys: string | undefined
-  uniqueKey: string | undefined
-  delay: string | undefined
+  readonly places = new PropertyPlaces()
 }
 
 /** The engine leaves this much for topic, properties and header on top of the largest body. */
@@ -61,23 +61,22 @@ export class MessageEncoder {
   queueId = 0
   readonly #options: EncoderOptions
   readonly #topics: TopicTable
-  readonly #crc32: Backend['crc32']
   readonly #hosts = new Map<string, HostBytes>()
   #lastHost = DEFAULT_HOST
   #lastHostBytes = defaultHostBytes
-  #scratch = Buffer.allocUnsafe(2 * PROPERTIES_LENGTH_MAX)
-  #scratchEnd = 0
+  /** Topics and properties of the records, one behind the other. */
+  #frame = Buffer.allocUnsafeSlow(2 * PROPERTIES_LENGTH_MAX)
+  #frameEnd = 0
 
-  constructor(options: EncoderOptions, topics: TopicTable, crc32: Backend['crc32']) {
+  constructor(options: EncoderOptions, topics: TopicTable) {
     this.#options = options
     this.#topics = topics
-    this.#crc32 = crc32
   }
 
   prepare(message: Message, now: number): Refusal | undefined {
     const properties = message.properties ?? NO_PROPERTIES
     const sysFlag = message.sysFlag ?? 0
-    this.#scratchEnd = 0
+    this.#frameEnd = 0
     this.count = 0
     this.totalSize = 0
     const delayed = this.#isDelayed(properties, sysFlag)
@@ -88,14 +87,14 @@ export class MessageEncoder {
 
   prepareBatch(batch: MessageBatch, now: number): Refusal | undefined {
     const sysFlag = batch.sysFlag ?? 0
-    this.#scratchEnd = 0
+    this.#frameEnd = 0
     this.count = 0
     this.totalSize = 0
     if (sysFlag & SysFlag.transactionMask) return illegal('a batch cannot be transactional')
     const parts: MessageBatch['messages'] = batch.messages
     if (!Array.isArray(parts) || parts.length === 0) return illegal('a batch holds at least one message')
     const batchProperties = batch.properties ?? NO_PROPERTIES
-    this.#reserveScratch((parts.length + 1) * PROPERTIES_LENGTH_MAX)
+    this.#reserveFrame((parts.length + 1) * PROPERTIES_LENGTH_MAX)
     let bodyBytes = 0
     for (const part of parts as MessageBatch['messages']) {
       assertMessage(part)
@@ -147,20 +146,26 @@ export class MessageEncoder {
     const isKnown = topic !== undefined && topic.bytes.length <= TOPIC_LENGTH_MAX_V1
     const refusal = (isKnown ? undefined : this.#checkTopic(topicName)) ?? this.#checkArguments(message, queueId, properties)
     if (refusal !== undefined) return refusal
+    topic ??= this.#topics.findOrAdd(topicName)
+    const magic = topic.bytes.length > TOPIC_LENGTH_MAX_V1 ? MAGIC_V2 : MAGIC_V1
+    const frame = this.#frame
+    const tailFrom = this.#frameEnd
+    const propertiesLengthAt = encodeTopic(magic, topic.bytes, frame, tailFrom)
+    const propertiesAt = propertiesLengthAt + PROPERTIES_LENGTH_SIZE
     const record = (this.records[this.count] ??= new PreparedRecord())
-    const from = this.#scratchEnd
-    const to = this.#encodeProperties(properties, from)
-    if (to < 0) return this.#propertiesRefusal(properties, to)
-    if (isCutShort(this.#scratch, from, to)) return illegal('the properties hold zeros like those of a record that a crash has cut short')
+    const tailTo = this.#encodeProperties(properties, propertiesAt, record.places)
+    if (tailTo < 0) return this.#propertiesRefusal(properties, tailTo)
+    if (isCutShort(frame, propertiesAt, tailTo)) return illegal('the properties hold zeros like those of a record that a crash has cut short')
+    writeShort(frame, propertiesLengthAt, tailTo - propertiesAt)
     const { body } = message
     if (body.length > this.#options.maxMessageSize) {
       return illegal(`the body has ${body.length} bytes, maxMessageSize is ${this.#options.maxMessageSize}`)
     }
-    topic ??= this.#topics.findOrAdd(topicName)
-    record.magic = topic.bytes.length > TOPIC_LENGTH_MAX_V1 ? MAGIC_V2 : MAGIC_V1
-    record.topic = topic.bytes
+    record.frame = frame
+    record.tailFrom = tailFrom
+    record.tailTo = tailTo
     record.body = body
-    record.bodyCRC = body.length === 0 ? 0 : this.#crc32(body, 0, body.length) & CRC_MASK
+    record.magic = magic
     record.queueId = queueId
     record.flag = message.flag ?? 0
     record.bornHost = this.#host(message.bornHost)
@@ -169,20 +174,12 @@ export class MessageEncoder {
     record.bornTimestamp = message.bornTimestamp ?? now
     record.reconsumeTimes = message.reconsumeTimes ?? 0
     record.preparedTransactionOffset = message.preparedTransactionOffset ?? 0
-    record.properties = this.#scratch
-    record.propertiesFrom = from
-    record.propertiesTo = to
-    // Null is left out of the record as well.
-    record.tags = properties[PropertyName.TAGS] ?? undefined
-    record.keys = properties[PropertyName.KEYS] ?? undefined
-    record.uniqueKey = properties[PropertyName.UNIQ_KEY] ?? undefined
-    record.delay = properties[PropertyName.DELAY] ?? undefined
     record.size = recordSize(record)
     const sizeMax = Math.min(this.#options.maxMessageSize + RECORD_OVERHEAD_MAX, this.#options.recordSizeMax)
     if (this.totalSize + record.size > this.#options.recordSizeMax || record.size > sizeMax) {
       return illegal(`${this.totalSize + record.size} bytes do not fit a commit log file, which takes ${sizeMax}`)
     }
-    this.#scratchEnd = to
+    this.#frameEnd = tailTo
     this.topic = topic
     this.queueId = queueId
     this.count++
@@ -228,14 +225,14 @@ export class MessageEncoder {
     return undefined
   }
 
-  #encodeProperties(properties: Properties, from: number): number {
+  #encodeProperties(properties: Properties, from: number, places: PropertyPlaces): number {
     const { compatibility, enabledAppendPropCRC } = this.#options
-    if (!enabledAppendPropCRC) return encodeProperties(properties, this.#scratch, from, compatibility === '5.3')
+    if (!enabledAppendPropCRC) return encodeProperties(properties, this.#frame, from, compatibility === '5.3', places)
     const { [PropertyName.CRC32]: _, ...others } = properties
-    const to = encodeProperties(others, this.#scratch, from, true)
+    const to = encodeProperties(others, this.#frame, from, true, places)
     if (to < 0) return to
     if (to - from + PROPERTY_CRC_LENGTH > PROPERTIES_LENGTH_MAX) return TOO_LONG
-    return reservePropertyCrc(this.#scratch, from, to)
+    return reservePropertyCrc(this.#frame, from, to)
   }
 
   /** 4.9 looks at the characters first, and has another status for that. */
@@ -262,8 +259,8 @@ export class MessageEncoder {
     return bytes
   }
 
-  #reserveScratch(bytes: number): void {
-    if (this.#scratch.length < bytes) this.#scratch = Buffer.allocUnsafe(bytes)
+  #reserveFrame(bytes: number): void {
+    if (this.#frame.length < bytes) this.#frame = Buffer.allocUnsafeSlow(bytes)
   }
 }
 

@@ -6,10 +6,10 @@ import { keyHashOfBytes } from '../format/index-layout'
 import { hashCodeOfBytes } from '../format/java-string'
 import { readLong } from '../format/long'
 import { PropertyName, forEachProperty } from '../format/properties'
+import { PropertyPlaces } from '../format/property-places'
 import { Position, SysFlag, isQueued, type RecordParts } from '../format/record'
 import { SCHEDULE_TOPIC, deliverTime, tagsCodeOf } from '../format/tags-code'
 import type { IndexFiles } from '../index-file/index-files'
-import { PropertyPlaces } from './property-places'
 import { QueuePlacement } from './queue-placement'
 
 /** Stands between the keys of a message; the space of UTF-8. */
@@ -36,11 +36,11 @@ export class RecordDispatch {
   written(record: PreparedRecord, topic: Topic, queue: ConsumeQueue): number {
     let tagsCode = 0
     if (isQueued(record.sysFlag)) {
-      tagsCode = tagsCodeInQueue(topic.name, record, record.storeTimestamp, this.#delayLevels)
+      tagsCode = this.#tagsCodeOf(record.frame, record.places, topic, record.storeTimestamp)
       queue.append(record.physicalOffset, record.size, tagsCode)
     }
     if (this.#index !== undefined && isIndexed(record.sysFlag)) {
-      this.#index.put(topic.hash, record.uniqueKey, record.keys, record.physicalOffset, record.storeTimestamp)
+      this.#indexKeys(record.frame, record.places, topic.hash, record.physicalOffset, record.storeTimestamp, this.#index)
     }
     return tagsCode
   }
@@ -64,33 +64,34 @@ export class RecordDispatch {
       const queueOffset = readLong(view, position + Position.queueOffset)
       const placement = this.#placement.decide(queue, queueOffset, offset, mayBegin)
       if (placement === 'unseen') return false
-      if (placement === 'append') queue.append(offset, parts.size, this.#tagsCodeOf(bytes, topic, storeTimestamp))
-      if (placement === 'replace') queue.mend(queueOffset, offset, parts.size, this.#tagsCodeOf(bytes, topic, storeTimestamp))
+      if (placement === 'append') queue.append(offset, parts.size, this.#tagsCodeOf(bytes, this.#places, topic, storeTimestamp))
+      if (placement === 'replace') queue.mend(queueOffset, offset, parts.size, this.#tagsCodeOf(bytes, this.#places, topic, storeTimestamp))
     }
     if (this.#index !== undefined && isIndexed(parts.sysFlag) && offset > this.#index.coveredOffset) {
-      this.#indexKeys(bytes, topic.hash, offset, storeTimestamp, this.#index)
+      this.#indexKeys(bytes, this.#places, topic.hash, offset, storeTimestamp, this.#index)
     }
     return true
   }
 
-  #tagsCodeOf(bytes: Buffer, topic: Topic, storeTimestamp: number): number {
-    const { tags, delay } = this.#places
-    if (topic.name === SCHEDULE_TOPIC && delay.to > delay.from) {
+  #tagsCodeOf(bytes: Buffer, { tags, delay }: PropertyPlaces, topic: Topic, storeTimestamp: number): number {
+    if (delay.to > delay.from && topic.name === SCHEDULE_TOPIC) {
       const time = deliverTime(bytes.utf8Slice(delay.from, delay.to), storeTimestamp, this.#delayLevels)
       if (time !== undefined) return time
     }
     return hashCodeOfBytes(bytes, tags.from, tags.to)
   }
 
-  #indexKeys(bytes: Buffer, topicHash: number, offset: number, storeTimestamp: number, index: IndexFiles): void {
-    const { uniqueKey, keys } = this.#places
+  #indexKeys(
+    bytes: Buffer, { uniqueKey, keys }: PropertyPlaces, topicHash: number, offset: number, storeTimestamp: number, index: IndexFiles,
+  ): void {
     if (uniqueKey.to > uniqueKey.from) {
       index.putHash(keyHashOfBytes(topicHash, bytes, uniqueKey.from, uniqueKey.to), offset, storeTimestamp)
     }
-    for (let from = keys.from, at = from; at <= keys.to; at++) {
-      if (at < keys.to && bytes[at] !== KEY_SEPARATOR) continue
-      if (at > from) index.putHash(keyHashOfBytes(topicHash, bytes, from, at), offset, storeTimestamp)
-      from = at + 1
+    for (let from = keys.from; from < keys.to; ) {
+      let to = from
+      while (to < keys.to && bytes[to] !== KEY_SEPARATOR) to++
+      if (to > from) index.putHash(keyHashOfBytes(topicHash, bytes, from, to), offset, storeTimestamp)
+      from = to + 1
     }
   }
 }

@@ -1,3 +1,5 @@
+import { PropertyPlaces } from './property-places'
+
 /**
  * The properties of a record: `name 0x01 value 0x02 name 0x01 value …` in UTF-8. The 5.x encoder ends the
  * last pair with 0x02 too, the 4.x encoder does not; readers take both.
@@ -35,6 +37,7 @@ export const HOLDS_SEPARATOR = -3
 
 /**
  * Appends the pairs to `target` from `position` on; what is undefined or null is left out.
+ * @param places filled with where values stand
  * @returns the position behind them, or one of the negative reasons above
  */
 export function encodeProperties(
@@ -42,8 +45,12 @@ export function encodeProperties(
   target: Buffer,
   position: number,
   endWithSeparator: boolean,
+  places = new PropertyPlaces(),
 ): number {
-  const start = position
+  // `| 0` here and below: a position is an integer, which the compiler cannot know of a result that comes from a call.
+  const start = position | 0
+  position = start
+  places.clear()
   for (const name in properties) {
     const value = properties[name]
     if (value === undefined || value === null) continue
@@ -52,15 +59,26 @@ export function encodeProperties(
       const exact = Buffer.byteLength(name) + Buffer.byteLength(value) + 2
       if (exact > target.length - position) return TOO_LONG
     }
-    position = writeText(target, position, name, NAME_VALUE_SEPARATOR)
+    const place = places.of(name)
+    position = (place === undefined ? writeText(target, position, name, NAME_VALUE_SEPARATOR) : writeBytes(target, position, place.name)) | 0
     if (position < 0) return position
     target[position++] = NAME_VALUE_SEPARATOR
-    position = writeText(target, position, value, PROPERTY_SEPARATOR)
+    const from = position
+    position = writeText(target, position, value, PROPERTY_SEPARATOR) | 0
     if (position < 0) return position
+    if (place !== undefined) {
+      place.from = from
+      place.to = position
+    }
     target[position++] = PROPERTY_SEPARATOR
   }
   if (position > start && !endWithSeparator) position--
   return position - start > PROPERTIES_LENGTH_MAX ? TOO_LONG : position
+}
+
+function writeBytes(target: Buffer, position: number, bytes: Buffer): number {
+  for (let index = 0; index < bytes.length; index++) target[position + index] = bytes[index]!
+  return position + bytes.length
 }
 
 /**

@@ -85,52 +85,29 @@ export class RecordFields {
   reconsumeTimes = 0
   preparedTransactionOffset = 0
   body: Uint8Array = new Uint8Array(0)
-  /** UTF-8. */
-  topic: Uint8Array = new Uint8Array(0)
-  /** The encoded properties are properties[propertiesFrom, propertiesTo). */
-  properties: Buffer = Buffer.alloc(0)
-  propertiesFrom = 0
-  propertiesTo = 0
+  /** Where topic and properties, encoded, stand in the frame. */
+  tailFrom = 0
+  tailTo = 0
 }
 
-export function recordSize(fields: RecordFields): number {
-  return (
-    72 +
-    fields.bornHost.length +
-    fields.storeHost.length +
-    fields.body.length +
-    (fields.magic === MAGIC_V2 ? 2 : 1) +
-    fields.topic.length +
-    2 +
-    (fields.propertiesTo - fields.propertiesFrom)
-  )
+export function recordSize({ bornHost, storeHost, body, tailFrom, tailTo }: RecordFields): number {
+  return 72 + bornHost.length + storeHost.length + body.length + tailTo - tailFrom
 }
 
-/** From here on the call into the runtime that `set` is costs less than a loop. */
-const LONG_COPY = 64
-
-/** Copies source[from, to) to `position`, short pieces four bytes at a time. @returns the position behind them */
-function copy(bytes: Buffer, view: DataView, position: number, source: Uint8Array, from: number, to: number): number {
-  if (to - from > LONG_COPY) {
-    bytes.set(from === 0 && to === source.length ? source : source.subarray(from, to), position)
-    return position + to - from
-  }
-  for (; from + 4 <= to; from += 4, position += 4) {
+/** Copies a short source, four bytes at a time: a call into the runtime costs more. @returns the position behind it */
+function copyShort(bytes: Uint8Array, view: DataView, position: number, source: Uint8Array): number {
+  const { length } = source
+  let from = 0
+  for (; from + 4 <= length; from += 4, position += 4) {
     view.setInt32(position, (source[from]! << 24) | (source[from + 1]! << 16) | (source[from + 2]! << 8) | source[from + 3]!)
   }
-  while (from < to) bytes[position++] = source[from++]!
+  while (from < length) bytes[position++] = source[from++]!
   return position
 }
 
-/** Writes a record of `size` bytes (from {@link recordSize}) at `position` and returns the position behind it. */
-export function encodeRecord(
-  fields: RecordFields,
-  size: number,
-  bytes: Buffer,
-  view: DataView,
-  position: number,
-): number {
-  view.setInt32(position, size)
+/** Writes a record at `position`, topic and properties out of `frame`, and returns the position behind it. */
+export function encodeRecord(fields: RecordFields, frame: Uint8Array, bytes: Uint8Array, view: DataView, position: number): number {
+  view.setInt32(position, recordSize(fields))
   view.setInt32(position + Position.magic, fields.magic)
   view.setInt32(position + Position.bodyCRC, fields.bodyCRC)
   view.setInt32(position + Position.queueId, fields.queueId)
@@ -139,24 +116,36 @@ export function encodeRecord(
   writeLong(view, position + Position.physicalOffset, fields.physicalOffset)
   view.setInt32(position + Position.sysFlag, fields.sysFlag)
   writeLong(view, position + Position.bornTimestamp, fields.bornTimestamp)
-  let at = copy(bytes, view, position + Position.bornHost, fields.bornHost, 0, fields.bornHost.length)
+  let at = copyShort(bytes, view, position + Position.bornHost, fields.bornHost)
   writeLong(view, at, fields.storeTimestamp)
-  at = copy(bytes, view, at + 8, fields.storeHost, 0, fields.storeHost.length)
+  at = copyShort(bytes, view, at + 8, fields.storeHost)
   view.setInt32(at, fields.reconsumeTimes)
   writeLong(view, at + 4, fields.preparedTransactionOffset)
   view.setInt32(at + 12, fields.body.length)
-  at = copy(bytes, view, at + 16, fields.body, 0, fields.body.length)
-  if (fields.magic === MAGIC_V2) {
-    view.setInt16(at, fields.topic.length)
-    at += 2
-  } else {
-    bytes[at] = fields.topic.length
-    at += 1
-  }
-  at = copy(bytes, view, at, fields.topic, 0, fields.topic.length)
-  view.setInt16(at, fields.propertiesTo - fields.propertiesFrom)
-  return copy(bytes, view, at + 2, fields.properties, fields.propertiesFrom, fields.propertiesTo)
+  bytes.set(fields.body, at + 16)
+  at += 16 + fields.body.length
+  bytes.set(frame.subarray(fields.tailFrom, fields.tailTo), at)
+  return at + fields.tailTo - fields.tailFrom
 }
+
+/** Writes topic length and topic, which come behind the body. @returns the position of the properties' length */
+export function encodeTopic(magic: number, topic: Uint8Array, bytes: Uint8Array, position: number): number {
+  let at = position
+  if (magic === MAGIC_V2) at = writeShort(bytes, at, topic.length)
+  else bytes[at++] = topic.length
+  for (let index = 0; index < topic.length; index++) bytes[at++] = topic[index]!
+  return at
+}
+
+/** @returns the position behind it */
+export function writeShort(bytes: Uint8Array, position: number, value: number): number {
+  bytes[position] = value >> 8
+  bytes[position + 1] = value
+  return position + 2
+}
+
+/** Bytes of the properties' length. */
+export const PROPERTIES_LENGTH_SIZE = 2
 
 /** Writes the blank record: `remaining` bytes are left in the segment. */
 export function encodeBlank(view: DataView, position: number, remaining: number): void {

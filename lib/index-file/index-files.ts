@@ -93,7 +93,8 @@ export class IndexFiles {
   }
 
   /**
-   * Drops the entries of messages at or behind `phyOffset`.
+   * Drops the entries of messages at or behind `phyOffset`, and makes the slots of the last file again: a file that was not
+   * finished has none on the disk.
    * @returns log offset from which on messages are to be put again: `phyOffset`, or less where damage took more
    */
   async cutFrom(phyOffset: number, pause: () => Promise<void>): Promise<number> {
@@ -103,9 +104,6 @@ export class IndexFiles {
     for (let file = this.#active; file !== undefined; file = this.#active) {
       const previous = this.#files[this.#files.length - 2]
       const isSound = file.isSound(previous)
-      // Of two files that never got to the disk the second agrees with the first.
-      const isEmpty = previous !== undefined && file.indexCount <= 1
-      if (isSound && !isEmpty && file.endPhyOffset < from) break
       // The last message of the file before may have entries in this one.
       if (!isSound) from = Math.min(from, previous?.endPhyOffset ?? 0)
       if (previous !== undefined && (!isSound || file.indexCount <= 1 || file.beginPhyOffset >= from)) {

@@ -1,7 +1,8 @@
 import { buf as crc32InJavaScript } from 'crc-32'
 import * as fs from 'node:fs'
+import type { RecordFields } from '../format/record'
 import { NodeFileSystem, fileError } from './node-file-system'
-import type { Backend, Capability, Mapper, Mapping } from './ports'
+import type { Backend, Capability, Mapper, Mapping, RecordWriter } from './ports'
 
 /** The exports of native/napi/addon.cc; those that may be missing are for Linux only. */
 export interface NativeAddon {
@@ -9,6 +10,8 @@ export interface NativeAddon {
   unmap(arrayBuffer: ArrayBuffer): void
   flush(arrayBuffer: ArrayBuffer, from: number, to: number): Promise<void>
   crc32(bytes: Uint8Array, from: number, to: number): number
+  /** See native/napi/record_writer.h. */
+  recordWriter(arrayBuffer: ArrayBuffer, registers: Float64Array, hosts: Uint8Array, frame: Uint8Array): (body: Uint8Array) => void
   populate?(arrayBuffer: ArrayBuffer, from: number, to: number): void
   reserve?(descriptor: number, length: number): void
   reserveAsync?(descriptor: number, length: number): Promise<void>
@@ -175,8 +178,55 @@ class NativeMapping implements Mapping {
     return undefined
   }
 
+  recordWriter(frame: Uint8Array): RecordWriter {
+    return new NativeRecordWriter(this.addon, this.arrayBuffer, frame)
+  }
+
   unmap(): void {
     this.addon.unmap(this.arrayBuffer)
+  }
+}
+
+const REGISTERS = 13
+const HOST_LENGTH_MAX = 20
+
+/** The other side of native/napi/record_writer.cc: a register costs a store, an argument of a call several times as much. */
+class NativeRecordWriter implements RecordWriter {
+  // Buffers of their own: the memory of a short array made otherwise is moved by the garbage collector.
+  readonly #registers = new Float64Array(new ArrayBuffer(REGISTERS * Float64Array.BYTES_PER_ELEMENT))
+  readonly #hosts = new Uint8Array(new ArrayBuffer(2 * HOST_LENGTH_MAX))
+  #bornHost: Uint8Array | undefined
+  #storeHost: Uint8Array | undefined
+  readonly #writeRecord: (body: Uint8Array) => void
+
+  constructor(addon: NativeAddon, arrayBuffer: ArrayBuffer, frame: Uint8Array) {
+    this.#writeRecord = addon.recordWriter(arrayBuffer, this.#registers, this.#hosts, frame)
+  }
+
+  write(fields: RecordFields, position: number): void {
+    if (fields.bornHost !== this.#bornHost || fields.storeHost !== this.#storeHost) this.#setHosts(fields)
+    const registers = this.#registers
+    registers[0] = position
+    registers[1] = fields.tailFrom
+    registers[2] = fields.tailTo
+    registers[3] = fields.magic
+    registers[4] = fields.queueId
+    registers[5] = fields.flag
+    registers[6] = fields.queueOffset
+    registers[7] = fields.physicalOffset
+    registers[8] = fields.sysFlag
+    registers[9] = fields.bornTimestamp
+    registers[10] = fields.storeTimestamp
+    registers[11] = fields.reconsumeTimes
+    registers[12] = fields.preparedTransactionOffset
+    this.#writeRecord(fields.body)
+  }
+
+  #setHosts({ bornHost, storeHost }: RecordFields): void {
+    this.#hosts.set(bornHost)
+    this.#hosts.set(storeHost, HOST_LENGTH_MAX)
+    this.#bornHost = bornHost
+    this.#storeHost = storeHost
   }
 }
 

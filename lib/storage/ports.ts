@@ -1,3 +1,5 @@
+import type { RecordFields } from '../format/record'
+
 /**
  * The ports: every effect on a disk, a lock or a clock goes through one of these interfaces, so that a
  * test can put a disk that loses power in their place.
@@ -97,8 +99,16 @@ export interface Mapping {
    * Absent without the capability `guard`: touching such a page then ends the process.
    */
   findFault?(from: number, to: number): number | undefined
+  /** A writer that does a record in one call, topics and properties out of `frame`; absent where there is no such call. */
+  recordWriter?(frame: Uint8Array): RecordWriter
   /** Ends the mapping. Idempotent. Waits for flushes and populates in flight before the pages go. */
   unmap(): void
+}
+
+/** Writes records into a mapped file. */
+export interface RecordWriter {
+  /** Writes the record, its body's CRC included, to `position` of the file. */
+  write(fields: RecordFields, position: number): void
 }
 
 export interface Mapper {

@@ -18,6 +18,7 @@
 #include "../core/sync_file_system.h"
 #include "background.h"
 #include "mapped_buffer.h"
+#include "record_writer.h"
 #include "values.h"
 
 namespace mqstore {
@@ -157,6 +158,7 @@ NAPI_MODULE_INIT() {
       function("unmap", unmap_file),
       function("flush", flush_range),
       function("crc32", crc32_of_range),
+      function("recordWriter", make_record_writer),
 // A platform without one of these has no such export, and the file system port's portable way stays in place.
 #if defined(__linux__)
       function("populate", populate_range),

@@ -1,8 +1,5 @@
 #include "mapped_buffer.h"
 
-#include <memory>
-
-#include "../core/mapping.h"
 #include "background.h"
 #include "values.h"
 
@@ -10,39 +7,15 @@ namespace mqstore {
 
 namespace {
 
-// Ties an ArrayBuffer to its mapping. Two finalizers point here and run in either order: that of the
-// ArrayBuffer's memory and that of the ArrayBuffer object, which part ways when it is detached or transferred.
-// Node runs both on the thread of the environment that mapped the file, and keeps such memory from being
-// transferred to another, so that nothing here needs a lock.
-struct Handle {
-  std::shared_ptr<Mapping> mapping;  // null once unmapped
-  int owners = 0;
-};
-
 constexpr napi_type_tag handle_tag = {0x6d7173746f726531, 0x9c1f5b0a7de24386};
 
-void release(Handle* handle) {
-  if (--handle->owners == 0) delete handle;
-}
-
 void memory_released(napi_env, void*, void* data) {
-  Handle* handle = static_cast<Handle*>(data);
+  MapHandle* handle = static_cast<MapHandle*>(data);
   handle->mapping.reset();
   release(handle);
 }
 
-void object_collected(napi_env, void* data, void*) { release(static_cast<Handle*>(data)); }
-
-Handle* find_handle(napi_env env, napi_value array_buffer) {
-  bool tagged = false;
-  void* data = nullptr;
-  if (napi_check_object_type_tag(env, array_buffer, &handle_tag, &tagged) != napi_ok || !tagged ||
-      napi_unwrap(env, array_buffer, &data) != napi_ok) {
-    napi_throw_type_error(env, nullptr, "expected an ArrayBuffer made by map()");
-    return nullptr;
-  }
-  return static_cast<Handle*>(data);
-}
+void object_collected(napi_env, void* data, void*) { release(static_cast<MapHandle*>(data)); }
 
 struct Range {
   std::shared_ptr<Mapping> mapping;
@@ -55,7 +28,7 @@ bool read_range(napi_env env, napi_callback_info info, Range* range) {
   std::int64_t from;
   std::int64_t to;
   if (!arguments.read(1, &from) || !arguments.read(2, &to)) return false;
-  const Handle* handle = find_handle(env, arguments[0]);
+  const MapHandle* handle = find_handle(env, arguments[0]);
   if (handle == nullptr) return false;
   if (handle->mapping == nullptr) {
     napi_throw_error(env, nullptr, "the file is no longer mapped");
@@ -70,6 +43,21 @@ bool read_range(napi_env env, napi_callback_info info, Range* range) {
 }
 
 }  // namespace
+
+void release(MapHandle* handle) {
+  if (--handle->owners == 0) delete handle;
+}
+
+MapHandle* find_handle(napi_env env, napi_value array_buffer) {
+  bool tagged = false;
+  void* data = nullptr;
+  if (napi_check_object_type_tag(env, array_buffer, &handle_tag, &tagged) != napi_ok || !tagged ||
+      napi_unwrap(env, array_buffer, &data) != napi_ok) {
+    napi_throw_type_error(env, nullptr, "expected an ArrayBuffer made by map()");
+    return nullptr;
+  }
+  return static_cast<MapHandle*>(data);
+}
 
 napi_value map_file(napi_env env, napi_callback_info info) {
   const Arguments<3> arguments(env, info);
@@ -91,7 +79,7 @@ napi_value map_file(napi_env env, napi_callback_info info) {
     return nullptr;
   }
 
-  Handle* handle = new Handle{mapping, 2};
+  MapHandle* handle = new MapHandle{mapping, 2};
   napi_value array_buffer = nullptr;
   const napi_status status = napi_create_external_arraybuffer(env, mapping->address(), mapping->length(),
                                                               memory_released, handle, &array_buffer);
@@ -117,7 +105,7 @@ napi_value map_file(napi_env env, napi_callback_info info) {
 
 napi_value unmap_file(napi_env env, napi_callback_info info) {
   const Arguments<1> arguments(env, info);
-  Handle* handle = find_handle(env, arguments[0]);
+  MapHandle* handle = find_handle(env, arguments[0]);
   if (handle == nullptr || handle->mapping == nullptr) return nullptr;
 
   // Whoever detached it without us (ArrayBuffer.prototype.transfer) holds the memory in another ArrayBuffer,

@@ -2,10 +2,29 @@
 
 #include <node_api.h>
 
+#include <memory>
+
+#include "../core/mapping.h"
+
 namespace mqstore {
 
 // A file in memory as an ArrayBuffer. Its pages go once it is unmapped or collected and no background work
 // is under way on them, whichever comes last.
+
+// Ties an ArrayBuffer to its mapping. Two finalizers point here and run in either order: that of the
+// ArrayBuffer's memory and that of the ArrayBuffer object, which part ways when it is detached or transferred.
+// Node runs both on the thread of the environment that mapped the file, and keeps such memory from being
+// transferred to another, so that nothing here needs a lock.
+struct MapHandle {
+  std::shared_ptr<Mapping> mapping;  // null once unmapped
+  int owners = 0;
+};
+
+// The handle of an ArrayBuffer made by map_file, to which the caller may become one more owner; null after
+// throwing into JavaScript for any other.
+MapHandle* find_handle(napi_env env, napi_value array_buffer);
+
+void release(MapHandle* handle);
 
 napi_value map_file(napi_env env, napi_callback_info info);         // (descriptor, length, writable)
 napi_value unmap_file(napi_env env, napi_callback_info info);       // (arrayBuffer)

@@ -2,8 +2,9 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { encodeHost } from '../../lib/format/host'
-import { CRC_MASK, RecordFields, encodeRecord, recordSize } from '../../lib/format/record'
+import { CRC_MASK } from '../../lib/format/record'
 import { selectBackend } from '../../lib/storage/backend'
+import { makeRecord, type RecordContent } from '../support/encoded-record'
 import { codeOf, filesOf, markUnclean, message, openStore, overwrite } from '../store/support'
 
 /*
@@ -15,16 +16,13 @@ import { codeOf, filesOf, markUnclean, message, openStore, overwrite } from '../
 const { crc32 } = selectBackend('auto')
 
 /** A good record, save for what is given. */
-function record(fields: Partial<RecordFields> & { topicName?: string }): Buffer {
+function record(fields: Partial<RecordContent> & { topicName?: string }): Buffer {
   const { topicName = 'orders', ...others } = fields
   const body = Buffer.from('body')
-  const filled = Object.assign(new RecordFields(), {
+  return makeRecord({
     topic: Buffer.from(topicName), body, bodyCRC: crc32(body, 0, body.length) & CRC_MASK, storeTimestamp: 1_700_000_000_000,
     bornHost: encodeHost('127.0.0.1:0'), storeHost: encodeHost('127.0.0.1:0'), ...others,
   })
-  const bytes = Buffer.alloc(recordSize(filled))
-  encodeRecord(filled, bytes.length, bytes, new DataView(bytes.buffer, bytes.byteOffset, bytes.length), 0)
-  return bytes
 }
 
 /** A store whose log holds one message of its own, and behind it what was made elsewhere. */

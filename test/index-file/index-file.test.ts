@@ -69,7 +69,7 @@ t.test('entries and header, byte by byte', async (test) => {
   const files = here.open()
   files.put(hash, 'unique', 'k1 k2', 100, START)
   files.put(hash, undefined, 'k1', 300, START + 2500)
-  files.write()
+  files.finish()
   const slotOf = (key: string): number => keyHash(hash, key) % geometry.slots
   edit(here, 0, (view) => {
     for (const { number, key, offset, diff } of [
@@ -107,7 +107,7 @@ t.test('a full file rolls', async (test) => {
   test.equal(files.length, 3, 'seven entries to a file of eight')
   test.same(find(files, 'k'), Array.from({ length: 20 }, (_, at) => (19 - at) * 100))
   test.same(find(files, 'k', { ...all, max: 9 }), Array.from({ length: 9 }, (_, at) => (19 - at) * 100), 'the newest')
-  files.write()
+  files.finish()
   const [first, second] = [header(here, 0), header(here, 1)]
   test.equal(first['indexCount'], 8)
   test.equal(second['beginPhyOffset'], 700, 'a file begins with its first message')
@@ -138,7 +138,7 @@ t.test('room is made before it is needed', (test) => {
   test.equal(files.length, 2, 'as the engine does, also for a message without keys (asked of 4.9.7 and 5.3.3)')
   files.makeRoom()
   test.equal(files.length, 2)
-  files.write()
+  files.finish()
   test.same(
     header(here, 1),
     { beginTimestamp: START, endTimestamp: START, beginPhyOffset: 6, endPhyOffset: 6, hashSlotCount: 0, indexCount: 0 },
@@ -261,7 +261,7 @@ for (const { name, change } of damages) {
           test.same(find(files, `k${key}`), [3, 2, 1, 0].map((round) => (round * 3 + key) * 100), `k${key} is whole again`)
         }
       }
-      files.write()
+      files.finish()
       files.close()
       await assertEnds(test, here, `file ${file}, afterwards`)
     }
@@ -274,7 +274,7 @@ t.test('a message whose keys were half written', async (test) => {
   files.put(hash, undefined, 'a b', 100, START)
   files.put(hash, undefined, 'c d e', 200, START)
   files.put(hash, undefined, 'f', 300, START)
-  files.write()
+  files.finish()
   files.close()
   edit(here, 0, (view) => {
     for (let at = entryPosition(geometry.slots, 4); at < entryPosition(geometry.slots, 6); at += 4) view.setInt32(at, 0)
@@ -303,7 +303,7 @@ t.test('cutting', async (test) => {
     test.same(find(files, 'k0'), k0)
     files.put(hash, undefined, 'k0', from + 50, START + 99_000)
     test.same(find(files, 'k0'), [from + 50, ...k0], 'and on')
-    files.write()
+    files.finish()
     files.close()
     test.same(find(here.open(), 'k0'), [from + 50, ...k0], 'as in the file')
   }

@@ -1,0 +1,121 @@
+/** A bug to plant: `from`, which stands once in the compiled file, becomes `to`. */
+export interface Mutant {
+  name: string
+  /** Below lib/, compiled. */
+  file: string
+  from: string
+  to: string
+  /** Who has to notice: so many cases of a layer, or a test file. */
+  killedBy: { layer: string; cases: number } | { test: string }
+}
+
+const inSimulation = (cases: number): Mutant['killedBy'] => ({ layer: 'crash-states', cases })
+const inImages = (cases: number): Mutant['killedBy'] => ({ layer: 'damaged-images', cases })
+
+export const mutants: readonly Mutant[] = [
+  // Durability
+  {
+    name: 'no-flush', file: 'storage/segment.js',
+    from: 'await this.mapping.flush(from - this.fromOffset, to - this.fromOffset);', to: '', killedBy: inSimulation(1000),
+  },
+  {
+    name: 'acknowledged-before-the-flush', file: 'flush/group-commit.js',
+    from: 'if (offset <= this.flushedOffset)', to: 'this.start(); if (true)', killedBy: inSimulation(1000),
+  },
+  {
+    name: 'acknowledged-what-came-during-the-flush', file: 'flush/group-commit.js',
+    from: 'this.flushedOffset = to;', to: 'this.flushedOffset = this.#log.maxOffset;', killedBy: inSimulation(3000),
+  },
+  {
+    name: 'flush-error-ignored', file: 'flush/group-commit.js',
+    from: 'await this.#log.flush(from, to);', to: 'await this.#log.flush(from, to).catch(() => {});', killedBy: { test: 'flush/durability' },
+  },
+  {
+    name: 'flush-retried', file: 'flush/group-commit.js',
+    from: 'await this.#log.flush(from, to);', to: 'await this.#log.flush(from, to).catch(() => this.#log.flush(from, to));',
+    killedBy: { layer: 'errors', cases: 600 },
+  },
+  {
+    name: 'puts-go-on-after-a-failure', file: 'store.js',
+    from: 'throw stopped(this.#failure.code, this.#failure);', to: ';', killedBy: { test: 'flush/durability' },
+  },
+  {
+    name: 'no-directory-sync', file: 'storage/segment.js',
+    from: 'await this.#backend.files.syncDirectory((0, node_path_1.dirname)(this.path));', to: '', killedBy: inSimulation(3000),
+  },
+  {
+    name: 'no-file-sync', file: 'storage/segment.js',
+    from: 'await this.#backend.files.sync(this.descriptor);', to: '', killedBy: inSimulation(3000),
+  },
+  {
+    name: 'checkpoint-claims-what-was-written', file: 'store.js',
+    from: 'checkpoint.fields.confirmPhyOffset = to;', to: 'checkpoint.fields.confirmPhyOffset = log.maxOffset;', killedBy: inSimulation(3000),
+  },
+  {
+    name: 'checkpoint-before-the-queues', file: 'store.js',
+    from: 'await queues.sync();', to: 'await checkpoint.write(); await queues.sync();', killedBy: inSimulation(3000),
+  },
+  {
+    name: 'not-flushed-after-recovery', file: 'recovery/recover.js',
+    from: 'await log.flush(from, Math.max(to, log.maxOffset));', to: ';', killedBy: inSimulation(3000),
+  },
+  {
+    name: 'no-abort-file', file: 'open-store.js',
+    from: 'abortMarker.write();', to: '', killedBy: inSimulation(1000),
+  },
+  // What an open believes
+  {
+    name: 'no-crc', file: 'recovery/record-check.js',
+    from: "return this.#options.checkCRC ? this.#checkCRC(bytes, view, position) : 'record';", to: "return 'record';", killedBy: inSimulation(3000),
+  },
+  {
+    name: 'own-offset-not-looked-at', file: 'recovery/record-check.js',
+    from: 'if (own !== offset)', to: 'if (false)', killedBy: inImages(20_000),
+  },
+  {
+    name: 'tail-not-zeroed', file: 'recovery/recover.js',
+    from: '(0, zeros_1.writeZeros)(backend.files, last.descriptor, range.from, range.to);', to: ';', killedBy: inSimulation(3000),
+  },
+  {
+    name: 'entries-beyond-the-log-trusted', file: 'recovery/recover.js',
+    from: 'const isAhead = queue.logEnd > end;', to: 'const isAhead = false;', killedBy: inImages(20_000),
+  },
+  {
+    name: 'queue-ends-trusted', file: 'recovery/recover.js',
+    from: 'while (end > 0 && !isRightEnd(log, check, queue, end - 1))', to: 'while (false)', killedBy: inImages(20_000),
+  },
+  {
+    name: 'entries-followed-blindly', file: 'read/entry-guard.js',
+    from: 'return index >= queue.madeFrom ||', to: 'return true ||', killedBy: inImages(20_000),
+  },
+  {
+    name: 'damage-taken-for-the-end', file: 'recovery/recover.js',
+    from: 'if (offset < flushedUpTo)', to: 'if (false)', killedBy: inImages(20_000),
+  },
+  {
+    name: 'signed-topic-length', file: 'format/record.js',
+    from: 'wide ? view.getInt16(topicLengthAt) : view.getInt8(topicLengthAt);', to: 'view.getInt8(topicLengthAt + (wide ? 1 : 0));',
+    killedBy: { test: 'format/codec.property' },
+  },
+  {
+    name: 'wrong-blank-size', file: 'format/record.js',
+    from: 'view.setInt32(position, remaining);', to: 'view.setInt32(position, remaining - 8);', killedBy: { test: 'commit-log/segments' },
+  },
+  {
+    name: 'index-chains-without-bound', file: 'index-file/index-file.js',
+    from: 'entry > 0 && entry < bound ?', to: 'entry > 0 && entry < this.indexCount ?', killedBy: inImages(20_000),
+  },
+  // The process and its neighbours
+  {
+    name: 'lock-dropped', file: 'storage/directory-lock.js',
+    from: 'if (holder !== undefined)', to: 'if (false)', killedBy: { test: 'store/lock' },
+  },
+  {
+    name: 'fault-mark-ignored', file: 'storage/segment.js',
+    from: 'return this.#mapping?.findFault?.(from, to);', to: 'return undefined;', killedBy: { test: 'store/cut-files' },
+  },
+  {
+    name: 'segment-left-behind-on-a-full-disk', file: 'commit-log/segment-supply.js',
+    from: 'this.#backend.files.remove(segment.path);', to: ';', killedBy: { test: 'commit-log/segments' },
+  },
+]
