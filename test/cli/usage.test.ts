@@ -56,7 +56,7 @@ t.test('a broker’s file', async (t) => {
   t.equal(query.exitCode, 0)
   t.equal(query.lines.length, 1, 'the directory given counts, and the sizes of the file')
   t.match((await command(['info', directory, '--json', '--config', file])).lines[0].unusedProperties, [{ key: 'brokerName', line: 4 }])
-  t.equal((await command(['query', directory, 'orders', 'k4', '-c', file, '--set', 'maxIndexNum=101'])).lines.length, 0, '--set counts more')
+  t.equal((await command(['query', directory, 'orders', 'k4', '-c', file, '--set', 'messageIndexEnable=false'])).lines.length, 0, '--set counts more')
   t.match(await command(['info', directory, '-c', join(root, 'none')]), { exitCode: 4, stderr: /ENOENT/ })
 })
 

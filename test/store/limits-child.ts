@@ -94,7 +94,7 @@ const scenarios: Record<string, (directory: string) => Promise<object>> = {
   /** One segment is more address space than the process may have. */
   async memory(directory) {
     const huge = await failureOf(async () => {
-      const store = await MessageStore.open(join(directory, 'huge'), { ...small, mappedFileSizeCommitLog: 1024 * MEBIBYTE })
+      const store = await MessageStore.open(join(directory, 'huge'), { ...small, mappedFileSizeCommitLog: 2047 * MEBIBYTE })
       try {
         await store.put(messageOfSize(1024))
       } finally {

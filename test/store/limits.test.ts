@@ -72,7 +72,7 @@ t.test('a full disk is an error before anything is written, and writing goes on 
 })
 
 t.test('too little address space for a segment', { skip: lacks('guard') }, async (t) => {
-  const seen = observe(t, 'memory', temporaryDirectory(t), 'ulimit -v 1500000')
+  const seen = observe(t, 'memory', temporaryDirectory(t), 'ulimit -v 2500000')
   t.match(seen, { huge: { code: /^ERR_(IO|FLUSH_FAILED)$/, file: /commitlog/ }, status: 'PUT_OK' })
 })
 

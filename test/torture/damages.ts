@@ -52,7 +52,7 @@ export class Damages {
 }
 
 /** Anything else: a few bytes of any file are changed, a piece of it is filled or put elsewhere, its length changed. */
-export function randomDamage(image: Image, random: Random): Damage {
+export function randomDamage(image: Pick<Image, 'files'>, random: Random): Damage {
   const log: { from: number; to: number }[] = []
   const steps: ((files: Files) => void)[] = []
   const told: string[] = []

@@ -29,6 +29,8 @@ export class FailingBackend implements Backend {
   /** A flush has failed. */
   hasFailedFlush = false
   #fault: Fault | undefined
+  /** The kind of call that the present fault has hit. */
+  #failing: string | undefined
   readonly #paths = new Map<number, string>()
   readonly #real: Backend
 
@@ -43,6 +45,12 @@ export class FailingBackend implements Backend {
 
   crc32(bytes: Uint8Array, from: number, to: number): number {
     return this.#real.crc32(bytes, from, to)
+  }
+
+  /** One of the next calls fails; what has failed before works again. */
+  strike(fault: Fault): void {
+    this.#fault = { ...fault, nth: this.calls + fault.nth }
+    this.#failing = undefined
   }
 
   /** The machine is well again. */
@@ -93,8 +101,9 @@ export class FailingBackend implements Backend {
     this.calls++
     const fault = this.#fault
     if (fault === undefined) return undefined
-    const isHit = this.failed === undefined ? this.calls >= fault.nth : fault.forEver && this.failed === call
+    const isHit = this.#failing === undefined ? this.calls >= fault.nth : fault.forEver && this.#failing === call
     if (!isHit) return undefined
+    this.#failing = call
     this.failed ??= call
     if (flushes.has(call)) this.hasFailedFlush = true
     const cause = Object.assign(new Error(`${fault.errorCode}: injected, ${call}`), { code: fault.errorCode, syscall: call })

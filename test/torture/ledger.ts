@@ -19,4 +19,12 @@ export class Ledger {
   acknowledge(number: number, { queueOffset, offset }: Pick<PutResult, 'queueOffset' | 'offset'>): void {
     this.acknowledged.set(number, { queueOffset, offset })
   }
+
+  /** What is known by now, for a copy of the store that goes its own way. */
+  copy(): Ledger {
+    const copy = new Ledger(this.seed)
+    copy.sent = this.sent
+    for (const [number, place] of this.acknowledged) copy.acknowledge(number, place)
+    return copy
+  }
 }

@@ -97,6 +97,10 @@ function readOne(store: MessageStore, { topic, queueId }: QueueInfo, offset: num
   const next = result.nextBeginOffset
   try {
     const [message] = result.messages
+    if (message !== undefined && message.queueOffset > offset) {
+      // Passed over: what was there is damaged, or gone.
+      return { lines: [JSON.stringify({ topic, queueId, queueOffset: offset, getStatus: 'MESSAGE_WAS_REMOVING', next: message.queueOffset })], next: message.queueOffset }
+    }
     if (message !== undefined) return { lines: [messageLine(message, { tagsCode: result.tagsCodes[0], withoutBody })], next }
     return { lines: [JSON.stringify({ topic, queueId, queueOffset: offset, getStatus: result.status, next })], next }
   } catch (error) {
