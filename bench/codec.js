@@ -7,7 +7,7 @@ import { formatCount, formatTable } from './table.js'
 
 const require = createRequire(import.meta.url)
 const { selectBackend } = require('../dist/storage/backend.js')
-const { RecordFields, encodeRecord, encodeTopic, recordSize, writeShort, CRC_MASK } = require('../dist/format/record.js')
+const { RecordFields, encodeRecord, encodeTopic, recordSize, CRC_MASK } = require('../dist/format/record.js')
 const { RecordCheck } = require('../dist/recovery/record-check.js')
 const { decodeProperties, encodeProperties } = require('../dist/format/properties.js')
 const { keyHash, topicHash } = require('../dist/format/index-layout.js')
@@ -86,9 +86,9 @@ function fieldsOf(body) {
   fields.body = body
   fields.bodyCRC = crc32(body, 0, body.length) & CRC_MASK
   fields.bornTimestamp = fields.storeTimestamp = 1_700_000_000_000
-  const propertiesLengthAt = encodeTopic(fields.magic, Buffer.from('bench-1'), frame, 0)
+  const propertiesLengthAt = encodeTopic(fields.magic, Buffer.from('bench-1'), frame, new DataView(frame.buffer, frame.byteOffset, frame.length), 0)
   fields.tailTo = encodeProperties(properties, frame, propertiesLengthAt + 2, true)
-  writeShort(frame, propertiesLengthAt, fields.tailTo - propertiesLengthAt - 2)
+  frame.writeInt16BE(fields.tailTo - propertiesLengthAt - 2, propertiesLengthAt)
   return fields
 }
 

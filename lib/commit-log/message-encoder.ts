@@ -5,7 +5,7 @@ import { HOLDS_SEPARATOR, NOT_TEXT, PROPERTIES_LENGTH_MAX, PropertyName, TOO_LON
 import { PropertyPlaces } from '../format/property-places'
 import { PROPERTY_CRC_LENGTH, reservePropertyCrc } from '../format/property-crc'
 import {
-  MAGIC_V1, MAGIC_V2, PROPERTIES_LENGTH_SIZE, RecordFields, SysFlag, TOPIC_LENGTH_MAX_V1, TOPIC_LENGTH_MAX_V2, encodeTopic, isQueued, recordSize, writeShort,
+  MAGIC_V1, MAGIC_V2, PROPERTIES_LENGTH_SIZE, RecordFields, SysFlag, TOPIC_LENGTH_MAX_V1, TOPIC_LENGTH_MAX_V2, encodeTopic, isQueued, recordSize,
 } from '../format/record'
 import { SCHEDULE_TOPIC } from '../format/tags-code'
 import { canNameDirectory, type Topic, type TopicTable } from '../consume-queue/topic-table'
@@ -61,16 +61,20 @@ export class MessageEncoder {
   queueId = 0
   readonly #options: EncoderOptions
   readonly #topics: TopicTable
+  /** Bytes of the largest record. */
+  readonly #sizeMax: number
   readonly #hosts = new Map<string, HostBytes>()
   #lastHost = DEFAULT_HOST
   #lastHostBytes = defaultHostBytes
   /** Topics and properties of the records, one behind the other. */
   #frame = Buffer.allocUnsafeSlow(2 * PROPERTIES_LENGTH_MAX)
+  #frameView = viewOf(this.#frame)
   #frameEnd = 0
 
   constructor(options: EncoderOptions, topics: TopicTable) {
     this.#options = options
     this.#topics = topics
+    this.#sizeMax = Math.min(options.maxMessageSize + RECORD_OVERHEAD_MAX, options.recordSizeMax)
   }
 
   prepare(message: Message, now: number): Refusal | undefined {
@@ -150,13 +154,13 @@ export class MessageEncoder {
     const magic = topic.bytes.length > TOPIC_LENGTH_MAX_V1 ? MAGIC_V2 : MAGIC_V1
     const frame = this.#frame
     const tailFrom = this.#frameEnd
-    const propertiesLengthAt = encodeTopic(magic, topic.bytes, frame, tailFrom)
+    const propertiesLengthAt = encodeTopic(magic, topic.bytes, frame, this.#frameView, tailFrom)
     const propertiesAt = propertiesLengthAt + PROPERTIES_LENGTH_SIZE
     const record = (this.records[this.count] ??= new PreparedRecord())
-    const tailTo = this.#encodeProperties(properties, propertiesAt, record.places)
+    const tailTo = this.#encodeProperties(properties, propertiesAt, record.places, topic.hash)
     if (tailTo < 0) return this.#propertiesRefusal(properties, tailTo)
     if (isCutShort(frame, propertiesAt, tailTo)) return illegal('the properties hold zeros like those of a record that a crash has cut short')
-    writeShort(frame, propertiesLengthAt, tailTo - propertiesAt)
+    this.#frameView.setInt16(propertiesLengthAt, tailTo - propertiesAt)
     const { body } = message
     if (body.length > this.#options.maxMessageSize) {
       return illegal(`the body has ${body.length} bytes, maxMessageSize is ${this.#options.maxMessageSize}`)
@@ -175,9 +179,8 @@ export class MessageEncoder {
     record.reconsumeTimes = message.reconsumeTimes ?? 0
     record.preparedTransactionOffset = message.preparedTransactionOffset ?? 0
     record.size = recordSize(record)
-    const sizeMax = Math.min(this.#options.maxMessageSize + RECORD_OVERHEAD_MAX, this.#options.recordSizeMax)
-    if (this.totalSize + record.size > this.#options.recordSizeMax || record.size > sizeMax) {
-      return illegal(`${this.totalSize + record.size} bytes do not fit a commit log file, which takes ${sizeMax}`)
+    if (this.totalSize + record.size > this.#options.recordSizeMax || record.size > this.#sizeMax) {
+      return illegal(`${this.totalSize + record.size} bytes do not fit a commit log file, which takes ${this.#sizeMax}`)
     }
     this.#frameEnd = tailTo
     this.topic = topic
@@ -207,10 +210,10 @@ export class MessageEncoder {
   }
 
   #checkArguments(message: Message, queueId: number, properties: Properties): Refusal | undefined {
-    const { flag = 0, sysFlag = 0, bornTimestamp = 0, reconsumeTimes = 0, preparedTransactionOffset = 0 } = message
+    const { flag, sysFlag, bornTimestamp, reconsumeTimes, preparedTransactionOffset } = message
     const areNumbers =
-      Number.isSafeInteger(flag) && Number.isSafeInteger(sysFlag) && Number.isSafeInteger(bornTimestamp) &&
-      Number.isSafeInteger(reconsumeTimes) && Number.isSafeInteger(preparedTransactionOffset)
+      isWholeOrAbsent(flag) && isWholeOrAbsent(sysFlag) && isWholeOrAbsent(bornTimestamp) &&
+      isWholeOrAbsent(reconsumeTimes) && isWholeOrAbsent(preparedTransactionOffset)
     if (!areNumbers) return illegal('flag, sysFlag, bornTimestamp, reconsumeTimes and preparedTransactionOffset are whole numbers')
     if (typeof properties !== 'object' || Array.isArray(properties) || properties instanceof Map) {
       return illegal('the properties are an object of names and texts')
@@ -225,11 +228,11 @@ export class MessageEncoder {
     return undefined
   }
 
-  #encodeProperties(properties: Properties, from: number, places: PropertyPlaces): number {
+  #encodeProperties(properties: Properties, from: number, places: PropertyPlaces, topicHash: number): number {
     const { compatibility, enabledAppendPropCRC } = this.#options
-    if (!enabledAppendPropCRC) return encodeProperties(properties, this.#frame, from, compatibility === '5.3', places)
+    if (!enabledAppendPropCRC) return encodeProperties(properties, this.#frame, from, compatibility === '5.3', places, topicHash)
     const { [PropertyName.CRC32]: _, ...others } = properties
-    const to = encodeProperties(others, this.#frame, from, true, places)
+    const to = encodeProperties(others, this.#frame, from, true, places, topicHash)
     if (to < 0) return to
     if (to - from + PROPERTY_CRC_LENGTH > PROPERTIES_LENGTH_MAX) return TOO_LONG
     return reservePropertyCrc(this.#frame, from, to)
@@ -260,8 +263,14 @@ export class MessageEncoder {
   }
 
   #reserveFrame(bytes: number): void {
-    if (this.#frame.length < bytes) this.#frame = Buffer.allocUnsafeSlow(bytes)
+    if (this.#frame.length >= bytes) return
+    this.#frame = Buffer.allocUnsafeSlow(bytes)
+    this.#frameView = viewOf(this.#frame)
   }
+}
+
+function viewOf(bytes: Buffer): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
 }
 
 function illegal(reason: string): Refusal {
@@ -273,6 +282,10 @@ function withAddressFamilies(sysFlag: number, bornHost: HostBytes, storeHost: Ho
   const born = bornHost.length === IPV6_HOST_LENGTH ? SysFlag.bornHostIPv6 : 0
   const store = storeHost.length === IPV6_HOST_LENGTH ? SysFlag.storeHostIPv6 : 0
   return plain | born | store
+}
+
+function isWholeOrAbsent(value: number | undefined): boolean {
+  return value === undefined || Number.isSafeInteger(value)
 }
 
 function checkBody(body: unknown): Refusal | undefined {

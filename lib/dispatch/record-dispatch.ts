@@ -2,18 +2,15 @@ import type { PreparedRecord } from '../commit-log/message-encoder'
 import type { ConsumeQueue } from '../consume-queue/consume-queue'
 import type { ConsumeQueues } from '../consume-queue/consume-queues'
 import type { Topic } from '../consume-queue/topic-table'
-import { keyHashOfBytes } from '../format/index-layout'
+import { keyHashOf } from '../format/index-layout'
 import { hashCodeOfBytes } from '../format/java-string'
 import { readLong } from '../format/long'
 import { PropertyName, forEachProperty } from '../format/properties'
-import { PropertyPlaces } from '../format/property-places'
+import { KEY_SEPARATOR, PropertyPlaces } from '../format/property-places'
 import { Position, SysFlag, isQueued, type RecordParts } from '../format/record'
 import { SCHEDULE_TOPIC, deliverTime, tagsCodeOf } from '../format/tags-code'
 import type { IndexFiles } from '../index-file/index-files'
 import { QueuePlacement } from './queue-placement'
-
-/** Stands between the keys of a message; the space of UTF-8. */
-const KEY_SEPARATOR = 0x20
 
 /**
  * Gives each record of the log its place in a queue and its entries in the index: at once for a record just
@@ -56,7 +53,7 @@ export class RecordDispatch {
     const offset = readLong(view, position + Position.physicalOffset)
     const storeTimestamp = readLong(view, position + parts.storeTimestampAt)
     const propertiesAt = position + parts.propertiesAt
-    this.#places.locate(bytes, propertiesAt, propertiesAt + parts.propertiesLength)
+    this.#places.locate(bytes, propertiesAt, propertiesAt + parts.propertiesLength, topic.hash)
     const queueId = view.getInt32(position + Position.queueId)
     // A log from elsewhere may say anything: no queue is made outside of its directory.
     if (isQueued(parts.sysFlag) && queueId >= 0 && topic.canHaveQueues) {
@@ -78,19 +75,21 @@ export class RecordDispatch {
       const time = deliverTime(bytes.utf8Slice(delay.from, delay.to), storeTimestamp, this.#delayLevels)
       if (time !== undefined) return time
     }
-    return hashCodeOfBytes(bytes, tags.from, tags.to)
+    return tags.hash
   }
 
   #indexKeys(
     bytes: Buffer, { uniqueKey, keys }: PropertyPlaces, topicHash: number, offset: number, storeTimestamp: number, index: IndexFiles,
   ): void {
-    if (uniqueKey.to > uniqueKey.from) {
-      index.putHash(keyHashOfBytes(topicHash, bytes, uniqueKey.from, uniqueKey.to), offset, storeTimestamp)
+    if (uniqueKey.to > uniqueKey.from) index.putHash(keyHashOf(uniqueKey.hash), offset, storeTimestamp)
+    if (!keys.isSeveral) {
+      if (keys.to > keys.from) index.putHash(keyHashOf(keys.hash), offset, storeTimestamp)
+      return
     }
     for (let from = keys.from; from < keys.to; ) {
       let to = from
       while (to < keys.to && bytes[to] !== KEY_SEPARATOR) to++
-      if (to > from) index.putHash(keyHashOfBytes(topicHash, bytes, from, to), offset, storeTimestamp)
+      if (to > from) index.putHash(keyHashOf(hashCodeOfBytes(bytes, from, to, topicHash)), offset, storeTimestamp)
       from = to + 1
     }
   }

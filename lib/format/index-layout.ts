@@ -1,4 +1,4 @@
-import { hashCode, hashCodeOfBytes } from './java-string'
+import { hashCode } from './java-string'
 
 /**
  * An index file: header (40), `slots` hash slots of 4 bytes, room for `entries` entries of 20. Entry 0 is never
@@ -41,16 +41,11 @@ export function topicHash(topic: string): number {
 
 /** The hash of `topic#key` as the index stores it. */
 export function keyHash(hashOfTopic: number, key: string): number {
-  return withoutSign(hashCode(key, hashOfTopic))
+  return keyHashOf(hashCode(key, hashOfTopic))
 }
 
-/** The same for a key in UTF-8. */
-export function keyHashOfBytes(hashOfTopic: number, bytes: Buffer, from: number, to: number): number {
-  return withoutSign(hashCodeOfBytes(bytes, from, to, hashOfTopic))
-}
-
-/** Math.abs(-2^31) is negative in Java, and counts as 0. */
-function withoutSign(hash: number): number {
+/** What the index stores of a hash code of `topic#key`; Math.abs(-2^31) is negative in Java, and counts as 0. */
+export function keyHashOf(hash: number): number {
   return hash === -0x8000_0000 ? 0 : Math.abs(hash)
 }
 

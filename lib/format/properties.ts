@@ -1,4 +1,5 @@
-import { PropertyPlaces } from './property-places'
+import { hashCodeOfBytes } from './java-string'
+import { KEY_SEPARATOR, PropertyPlaces } from './property-places'
 
 /**
  * The properties of a record: `name 0x01 value 0x02 name 0x01 value …` in UTF-8. The 5.x encoder ends the
@@ -38,6 +39,7 @@ export const HOLDS_SEPARATOR = -3
 /**
  * Appends the pairs to `target` from `position` on; what is undefined or null is left out.
  * @param places filled with where values stand
+ * @param topicHash Java's hash code of `topic#`, for the places
  * @returns the position behind them, or one of the negative reasons above
  */
 export function encodeProperties(
@@ -46,11 +48,12 @@ export function encodeProperties(
   position: number,
   endWithSeparator: boolean,
   places = new PropertyPlaces(),
+  topicHash = 0,
 ): number {
   // `| 0` here and below: a position is an integer, which the compiler cannot know of a result that comes from a call.
   const start = position | 0
   position = start
-  places.clear()
+  places.clear(topicHash)
   for (const name in properties) {
     const value = properties[name]
     if (value === undefined || value === null) continue
@@ -60,16 +63,13 @@ export function encodeProperties(
       if (exact > target.length - position) return TOO_LONG
     }
     const place = places.of(name)
-    position = (place === undefined ? writeText(target, position, name, NAME_VALUE_SEPARATOR) : writeBytes(target, position, place.name)) | 0
+    position = (place === undefined ? writeText(target, position, name, NAME_VALUE_SEPARATOR, 0) : writeBytes(target, position, place.name)) | 0
     if (position < 0) return position
     target[position++] = NAME_VALUE_SEPARATOR
     const from = position
-    position = writeText(target, position, value, PROPERTY_SEPARATOR) | 0
+    position = writeText(target, position, value, PROPERTY_SEPARATOR, place === undefined ? 0 : place.seed) | 0
     if (position < 0) return position
-    if (place !== undefined) {
-      place.from = from
-      place.to = position
-    }
+    if (place !== undefined) place.set(from, position, textHash, textHoldsSpace)
     target[position++] = PROPERTY_SEPARATOR
   }
   if (position > start && !endWithSeparator) position--
@@ -81,22 +81,41 @@ function writeBytes(target: Buffer, position: number, bytes: Buffer): number {
   return position + bytes.length
 }
 
+/** Of the text written last: Java's hash code, gone on with from a seed, and whether it holds a space. */
+let textHash = 0
+let textHoldsSpace = false
+
 /**
  * Writes `text`, in which no character from `lowest` to the separator of pairs may stand. A loop wins over calls into
- * the runtime for the short ASCII strings that names, tags and keys are.
+ * the runtime for the short ASCII strings that names, tags and keys are; and its characters are at hand for the hash code.
  */
-function writeText(target: Buffer, position: number, text: string, lowest: number): number {
+function writeText(target: Buffer, position: number, text: string, lowest: number, seed: number): number {
   const length = text.length
+  let hash = seed | 0
+  let holdsSpace = false
   let index = length > SHORT_TEXT ? length : 0
   for (; index < length; index++) {
     const code = text.charCodeAt(index)
     if (code > 0x7f) break
-    if (code <= PROPERTY_SEPARATOR && code >= lowest) return HOLDS_SEPARATOR
+    if (code <= KEY_SEPARATOR) {
+      if (code <= PROPERTY_SEPARATOR && code >= lowest) return HOLDS_SEPARATOR
+      holdsSpace ||= code === KEY_SEPARATOR
+    }
     target[position + index] = code
+    hash = (Math.imul(hash, 31) + code) | 0
   }
-  if (index === length && length <= SHORT_TEXT) return position + length
+  if (index < length || length > SHORT_TEXT) return writeLongText(target, position, text, lowest, seed)
+  textHash = hash
+  textHoldsSpace = holdsSpace
+  return position + length
+}
+
+function writeLongText(target: Buffer, position: number, text: string, lowest: number, seed: number): number {
   if (text.includes('\u0002') || (lowest === NAME_VALUE_SEPARATOR && text.includes('\u0001'))) return HOLDS_SEPARATOR
-  return position + target.utf8Write(text, position)
+  const end = position + target.utf8Write(text, position)
+  textHash = hashCodeOfBytes(target, position, end, seed)
+  textHoldsSpace = text.includes(' ')
+  return end
 }
 
 /**

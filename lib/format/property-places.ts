@@ -1,15 +1,37 @@
 import { standsAt } from './bytes'
+import { hashCodeOfBytes } from './java-string'
 import { NAME_VALUE_SEPARATOR, PROPERTY_SEPARATOR, PropertyName } from './properties'
+
+/** The space of UTF-8, which stands between the keys of a message. */
+export const KEY_SEPARATOR = 0x20
 
 /** Where the value of a property stands; empty where there is none. */
 export class Place {
   from = 0
   to = 0
+  /** Java's hash code of the value, gone on with from `seed`. */
+  hash = 0
+  seed = 0
+  /** A space is in it. */
+  isSeveral = false
   /** The property's name, in UTF-8. */
   readonly name: Buffer
 
   constructor(name: string) {
     this.name = Buffer.from(name)
+  }
+
+  clear(seed: number): void {
+    this.from = this.to = 0
+    this.hash = this.seed = seed
+    this.isSeveral = false
+  }
+
+  set(from: number, to: number, hash: number, isSeveral: boolean): void {
+    this.from = from
+    this.to = to
+    this.hash = hash
+    this.isSeveral = isSeveral
   }
 }
 
@@ -24,8 +46,12 @@ export class PropertyPlaces {
   readonly delay = new Place(PropertyName.DELAY)
   readonly #all = [this.tags, this.keys, this.uniqueKey, this.delay]
 
-  clear(): void {
-    for (const place of this.#all) place.from = place.to = 0
+  /** @param topicHash Java's hash code of `topic#`, from which those of the keys go on */
+  clear(topicHash: number): void {
+    this.tags.clear(0)
+    this.keys.clear(topicHash)
+    this.uniqueKey.clear(topicHash)
+    this.delay.clear(0)
   }
 
   /** The place of a property's value; undefined for one that decides nothing. */
@@ -37,8 +63,8 @@ export class PropertyPlaces {
   }
 
   /** Looks through the encoded properties bytes[from, to), by the rules of `forEachProperty`. */
-  locate(bytes: Buffer, from: number, to: number): void {
-    this.clear()
+  locate(bytes: Buffer, from: number, to: number, topicHash: number): void {
+    this.clear(topicHash)
     while (from < to) {
       let separator = from
       let end = from
@@ -53,8 +79,13 @@ export class PropertyPlaces {
   #keep(bytes: Buffer, from: number, separator: number, to: number): void {
     for (const place of this.#all) {
       if (place.name.length !== separator - from || !standsAt(place.name, bytes, from)) continue
-      place.from = separator + 1
-      place.to = to
+      const valueAt = separator + 1
+      place.set(valueAt, to, hashCodeOfBytes(bytes, valueAt, to, place.seed), holdsSpace(bytes, valueAt, to))
     }
   }
+}
+
+function holdsSpace(bytes: Buffer, from: number, to: number): boolean {
+  for (let at = from; at < to; at++) if (bytes[at] === KEY_SEPARATOR) return true
+  return false
 }

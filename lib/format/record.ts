@@ -129,19 +129,13 @@ export function encodeRecord(fields: RecordFields, frame: Uint8Array, bytes: Uin
 }
 
 /** Writes topic length and topic, which come behind the body. @returns the position of the properties' length */
-export function encodeTopic(magic: number, topic: Uint8Array, bytes: Uint8Array, position: number): number {
-  let at = position
-  if (magic === MAGIC_V2) at = writeShort(bytes, at, topic.length)
-  else bytes[at++] = topic.length
-  for (let index = 0; index < topic.length; index++) bytes[at++] = topic[index]!
-  return at
-}
-
-/** @returns the position behind it */
-export function writeShort(bytes: Uint8Array, position: number, value: number): number {
-  bytes[position] = value >> 8
-  bytes[position + 1] = value
-  return position + 2
+export function encodeTopic(magic: number, topic: Uint8Array, bytes: Uint8Array, view: DataView, position: number): number {
+  if (magic === MAGIC_V2) {
+    view.setInt16(position, topic.length)
+    return copyShort(bytes, view, position + 2, topic)
+  }
+  bytes[position] = topic.length
+  return copyShort(bytes, view, position + 1, topic)
 }
 
 /** Bytes of the properties' length. */

@@ -10,8 +10,10 @@ export interface NativeAddon {
   unmap(arrayBuffer: ArrayBuffer): void
   flush(arrayBuffer: ArrayBuffer, from: number, to: number): Promise<void>
   crc32(bytes: Uint8Array, from: number, to: number): number
-  /** See native/napi/record_writer.h. */
-  recordWriter(arrayBuffer: ArrayBuffer, registers: Float64Array, hosts: Uint8Array, frame: Uint8Array): (body: Uint8Array) => void
+  /** These three: see native/napi/record_writer.h. */
+  registers: Float64Array
+  recordTarget(arrayBuffer: ArrayBuffer, frame: Uint8Array, hosts: Uint8Array): object
+  writeRecord(target: object, body: Uint8Array): void
   populate?(arrayBuffer: ArrayBuffer, from: number, to: number): void
   reserve?(descriptor: number, length: number): void
   reserveAsync?(descriptor: number, length: number): Promise<void>
@@ -187,20 +189,22 @@ class NativeMapping implements Mapping {
   }
 }
 
-const REGISTERS = 13
 const HOST_LENGTH_MAX = 20
 
 /** The other side of native/napi/record_writer.cc: a register costs a store, an argument of a call several times as much. */
 class NativeRecordWriter implements RecordWriter {
-  // Buffers of their own: the memory of a short array made otherwise is moved by the garbage collector.
-  readonly #registers = new Float64Array(new ArrayBuffer(REGISTERS * Float64Array.BYTES_PER_ELEMENT))
+  readonly #addon: NativeAddon
+  readonly #registers: Float64Array
+  // A buffer of its own: the memory of a short array made otherwise is moved by the garbage collector.
   readonly #hosts = new Uint8Array(new ArrayBuffer(2 * HOST_LENGTH_MAX))
   #bornHost: Uint8Array | undefined
   #storeHost: Uint8Array | undefined
-  readonly #writeRecord: (body: Uint8Array) => void
+  readonly #target: object
 
   constructor(addon: NativeAddon, arrayBuffer: ArrayBuffer, frame: Uint8Array) {
-    this.#writeRecord = addon.recordWriter(arrayBuffer, this.#registers, this.#hosts, frame)
+    this.#addon = addon
+    this.#registers = addon.registers
+    this.#target = addon.recordTarget(arrayBuffer, frame, this.#hosts)
   }
 
   write(fields: RecordFields, position: number): void {
@@ -219,9 +223,10 @@ class NativeRecordWriter implements RecordWriter {
     registers[10] = fields.storeTimestamp
     registers[11] = fields.reconsumeTimes
     registers[12] = fields.preparedTransactionOffset
-    this.#writeRecord(fields.body)
+    this.#addon.writeRecord(this.#target, fields.body)
   }
 
+  /** Those of one message are mostly those of the next. */
   #setHosts({ bornHost, storeHost }: RecordFields): void {
     this.#hosts.set(bornHost)
     this.#hosts.set(storeHost, HOST_LENGTH_MAX)

@@ -1,5 +1,5 @@
-// What JavaScript sees of native/core. No state of its own, so that it loads in any number of workers; that of
-// the fault guard belongs to the process.
+// What JavaScript sees of native/core. It loads in any number of workers: the record writer's state belongs to an
+// environment, that of the fault guard to the process.
 
 #include <node_api.h>
 
@@ -158,7 +158,6 @@ NAPI_MODULE_INIT() {
       function("unmap", unmap_file),
       function("flush", flush_range),
       function("crc32", crc32_of_range),
-      function("recordWriter", make_record_writer),
 // A platform without one of these has no such export, and the file system port's portable way stays in place.
 #if defined(__linux__)
       function("populate", populate_range),
@@ -174,6 +173,7 @@ NAPI_MODULE_INIT() {
   if (napi_define_properties(env, exports, sizeof functions / sizeof *functions, functions) != napi_ok) {
     throw_last_error(env);
   }
+  if (!export_record_writer(env, exports)) return exports;
 #if defined(__linux__)
   if (!export_fault_count(env, exports)) throw_last_error(env);
 #endif

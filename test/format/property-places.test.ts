@@ -4,8 +4,9 @@ import t from 'tap'
 import { TopicTable } from '../../lib/consume-queue/topic-table'
 import { readDispatchProperties } from '../../lib/dispatch/record-dispatch'
 import { PropertyPlaces, type Place } from '../../lib/format/property-places'
-import { keyHash, keyHashOfBytes } from '../../lib/format/index-layout'
+import { keyHashOf } from '../../lib/format/index-layout'
 import { hashCode, hashCodeOfBytes } from '../../lib/format/java-string'
+import { encodeProperties } from '../../lib/format/properties'
 import { RecordParts } from '../../lib/format/record'
 
 const MARGIN = 3
@@ -31,10 +32,13 @@ t.test('the places of properties are those of the decoder', async (t) => {
   const check = (text: Buffer): void => {
     const { bytes, parts } = propertiesAt(text)
     const expected = readDispatchProperties(bytes, 0, parts)
-    places.locate(bytes, MARGIN, MARGIN + text.length)
+    places.locate(bytes, MARGIN, MARGIN + text.length, 7)
     const at = ({ from, to }: Place): string | undefined => (to > from ? bytes.utf8Slice(from, to) : undefined)
     const found = { tags: at(places.tags), keys: at(places.keys), uniqueKey: at(places.uniqueKey), delay: at(places.delay) }
     const names = ['tags', 'keys', 'uniqueKey', 'delay'] as const
+    const seeds = { tags: 0, keys: 7, uniqueKey: 7, delay: 0 }
+    if (names.some((name) => places[name].hash !== hashCode(found[name] ?? '', seeds[name]))) throw new Error(`hash codes of ${JSON.stringify(found)}`)
+    if (names.some((name) => places[name].isSeveral !== (found[name] ?? '').includes(' '))) throw new Error(`spaces of ${JSON.stringify(found)}`)
     if (names.some((name) => found[name] !== expected[name])) throw new Error(`${JSON.stringify(found)} is not ${JSON.stringify(expected)}`)
   }
   fc.assert(fc.property(pieces, (parts) => check(Buffer.from(parts.join('')))), { numRuns: 20_000 })
@@ -48,11 +52,23 @@ t.test('the hash codes of bytes are those of their text', async (t) => {
     const to = bytes.length - 2
     return hashCodeOfBytes(bytes, 2, to, start) === hashCode(bytes.utf8Slice(2, to), start)
   }))
-  fc.assert(fc.property(fc.string({ unit: 'binary' }), fc.integer(), (key, topic) => {
-    const bytes = Buffer.from(key)
-    return keyHashOfBytes(topic, bytes, 0, bytes.length) === keyHash(topic, bytes.toString())
-  }))
-  t.equal(keyHashOfBytes(-0x8000_0000, Buffer.alloc(0), 0, 0), 0, 'the one number without an absolute value')
+  t.equal(keyHashOf(-0x8000_0000), 0, 'the one number without an absolute value')
+})
+
+t.test('encoding notes the places that the decoder finds', async () => {
+  const target = Buffer.alloc(4096)
+  const value = fc.oneof(fc.string({ maxLength: 80 }), fc.string({ unit: 'binary', maxLength: 80 }), fc.constantFrom('a b', ' ', '', 'x'.repeat(65)))
+  const record = fc.record({ TAGS: value, KEYS: value, UNIQ_KEY: value, DELAY: value, other: value }, { requiredKeys: [] })
+  fc.assert(fc.property(record, fc.integer(), (properties, seed) => {
+    const [noted, found] = [new PropertyPlaces(), new PropertyPlaces()]
+    const end = encodeProperties(properties as Record<string, string>, target, MARGIN, true, noted, seed | 0)
+    if (end < 0) return
+    found.locate(target, MARGIN, end, seed | 0)
+    for (const name of ['tags', 'keys', 'uniqueKey', 'delay'] as const) {
+      const at = ({ from, to, hash, isSeveral }: Place): unknown => (to > from ? { from, to, hash, isSeveral } : hash)
+      if (JSON.stringify(at(noted[name])) !== JSON.stringify(at(found[name]))) throw new Error(`${name}: ${JSON.stringify([at(noted[name]), at(found[name])])}`)
+    }
+  }), { numRuns: 2000 })
 })
 
 t.test('a topic found by its bytes is the one of its name', async (t) => {

@@ -1,4 +1,4 @@
-import { RecordFields, encodeRecord, encodeTopic, recordSize, writeShort } from '../../lib/format/record'
+import { RecordFields, encodeRecord, encodeTopic, recordSize } from '../../lib/format/record'
 
 /** What a record is made of, topic and encoded properties included. */
 export interface RecordContent extends Partial<RecordFields> {
@@ -12,12 +12,16 @@ export function makeRecord({ topic, properties = new Uint8Array(0), ...given }: 
   // It stands somewhere in a frame that holds others too.
   const frame = Buffer.alloc(topic.length + properties.length + 20, 0xdd)
   fields.tailFrom = 7
-  const propertiesLengthAt = encodeTopic(fields.magic, topic, frame, fields.tailFrom)
-  const propertiesAt = writeShort(frame, propertiesLengthAt, properties.length)
+  const propertiesLengthAt = encodeTopic(fields.magic, topic, frame, viewOf(frame), fields.tailFrom)
+  const propertiesAt = frame.writeInt16BE(properties.length, propertiesLengthAt)
   frame.set(properties, propertiesAt)
   fields.tailTo = propertiesAt + properties.length
   const bytes = Buffer.alloc(recordSize(fields) + 2 * before, 0xee)
-  const end = encodeRecord(fields, frame, bytes, new DataView(bytes.buffer, bytes.byteOffset, bytes.length), before)
+  const end = encodeRecord(fields, frame, bytes, viewOf(bytes), before)
   if (end !== bytes.length - before) throw new Error(`wrote ${end - before} bytes where ${bytes.length - 2 * before} were announced`)
   return bytes
+}
+
+function viewOf(bytes: Buffer): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
 }
