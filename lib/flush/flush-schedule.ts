@@ -65,7 +65,7 @@ export class FlushSchedule {
   /** Flushes the log if enough of it is dirty, or it is time. */
   flushLog(): void {
     const now = this.#clock.now()
-    const isThorough = now >= this.#lastThoroughLog + this.#options.flushCommitLogThoroughInterval
+    const isThorough = isDue(now, this.#lastThoroughLog, this.#options.flushCommitLogThoroughInterval)
     if (isThorough) this.#lastThoroughLog = now
     const leastPages = isThorough ? 0 : this.#options.flushCommitLogLeastPages
     const bytes = this.#work.unflushedBytes()
@@ -75,11 +75,16 @@ export class FlushSchedule {
   #flushQueues(): void {
     const now = this.#clock.now()
     this.#work.writeDerived(this.#options.flushConsumeQueueLeastPages * PAGE)
-    if (this.#syncing || now < this.#lastThoroughQueues + this.#options.flushConsumeQueueThoroughInterval) return
+    if (this.#syncing || !isDue(now, this.#lastThoroughQueues, this.#options.flushConsumeQueueThoroughInterval)) return
     this.#lastThoroughQueues = now
     this.#syncing = true
     void this.#work.syncDerived().finally(() => {
       this.#syncing = false
     })
   }
+}
+
+/** Whether an interval has passed. A clock that was set back does not tell: then it is better to flush too early than hours too late. */
+function isDue(now: number, last: number, interval: number): boolean {
+  return now >= last + interval || now < last
 }

@@ -11,6 +11,7 @@ export interface Flushable {
 
 interface Waiter {
   offset: number
+  timeout: number
   deadline: number
   resolve(flushed: boolean): void
   reject(error: unknown): void
@@ -53,7 +54,7 @@ export class GroupCommit {
     if (this.#failure !== undefined) return Promise.reject(this.#failure)
     if (offset <= this.flushedOffset) return Promise.resolve(true)
     const waiting = new Promise<boolean>((resolve, reject) => {
-      this.#waiters.push({ offset, deadline: this.#clock.now() + timeout, resolve, reject })
+      this.#waiters.push({ offset, timeout, deadline: this.#clock.now() + timeout, resolve, reject })
     })
     this.#cancelTimer ??= this.#clock.startTimer(timeout, this.#expire)
     this.start()
@@ -124,10 +125,15 @@ export class GroupCommit {
   readonly #expire = (): void => {
     const now = this.#clock.now()
     this.#cancelTimer = undefined
-    while (this.#waiters.length > 0 && this.#waiters[0]!.deadline <= now) this.#waiters.shift()!.resolve(false)
+    while (this.#waiters.length > 0 && isOver(this.#waiters[0]!, now)) this.#waiters.shift()!.resolve(false)
     const next = this.#waiters[0]
     if (next !== undefined) this.#cancelTimer = this.#clock.startTimer(Math.max(1, next.deadline - now), this.#expire)
   }
+}
+
+/** Whether somebody has waited long enough; also where the clock was set back, and the deadline is further away than it ever was. */
+function isOver({ deadline, timeout }: Waiter, now: number): boolean {
+  return deadline <= now || deadline > now + timeout
 }
 
 function flushFailed(cause: unknown): StoreError {

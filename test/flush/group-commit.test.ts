@@ -27,6 +27,12 @@ class HandClock implements Clock {
     return this.time
   }
 
+  /** Somebody sets the clock; timers go by what has passed. */
+  set(time: number): void {
+    for (const timer of this.#timers) timer.at += time - this.time
+    this.time = time
+  }
+
   startTimer(milliseconds: number, callback: () => void): () => void {
     const timer = { at: this.time + milliseconds, callback }
     this.#timers.push(timer)
@@ -81,6 +87,18 @@ t.test('what is durable already is not waited for', async (t) => {
   t.equal(log.flushes.length, 1)
   group.start()
   t.equal(log.flushes.length, 1, 'nothing new, no flush')
+})
+
+t.test('a clock that is set back makes nobody wait for hours', async (t) => {
+  const { log, clock, group } = setUp()
+  clock.time = 10_000_000
+  log.maxOffset = 10
+  const waiting = group.waitFor(10, 5000)
+  clock.set(1_000)
+  clock.advance(5000)
+  t.equal(await waiting, false)
+  log.flushes[0]!.end()
+  await group.flush()
 })
 
 t.test('a timeout is no answer about durability, and the flush goes on', async (t) => {
