@@ -117,9 +117,7 @@ class Life {
     private readonly random: Random,
   ) {
     this.backend = new FailingBackend(real, fault)
-    this.#ledger = new Ledger(stage.ledger.seed)
-    this.#ledger.sent = stage.ledger.sent
-    for (const [number, place] of stage.ledger.acknowledged) this.#ledger.acknowledge(number, place)
+    this.#ledger = stage.ledger.copy()
   }
 
   get failedCall(): string {

@@ -1,6 +1,9 @@
 import { fileError } from '../../lib/storage/node-file-system'
 import type { Backend, FileSystem, Mapper, Mapping } from '../../lib/storage/ports'
 
+/** What a backend is asked for. */
+export type CallKind = keyof FileSystem | 'map' | 'flush'
+
 /** What is to fail, and how. */
 export interface Fault {
   /** The how-manieth call fails; 1 is the first. */
@@ -8,6 +11,8 @@ export interface Fault {
   errorCode: string
   /** All calls of the same kind behind it fail as well. */
   forEver: boolean
+  /** Only a call of this kind can be the first that fails. */
+  kind?: CallKind
 }
 
 /** Calls that say whether something is on the disk. */
@@ -29,7 +34,6 @@ export class FailingBackend implements Backend {
   /** A flush has failed. */
   hasFailedFlush = false
   #fault: Fault | undefined
-  /** The kind of call that the present fault has hit. */
   #failing: string | undefined
   readonly #paths = new Map<number, string>()
   readonly #real: Backend
@@ -51,6 +55,11 @@ export class FailingBackend implements Backend {
   strike(fault: Fault): void {
     this.#fault = { ...fault, nth: this.calls + fault.nth }
     this.#failing = undefined
+  }
+
+  /** The kind of call that the last fault has hit, undefined while it has hit none. */
+  get failing(): string | undefined {
+    return this.#failing
   }
 
   /** The machine is well again. */
@@ -83,6 +92,7 @@ export class FailingBackend implements Backend {
     const refusal = this.#meet('map', 'map', path)
     if (refusal !== undefined) throw refusal
     const mapping = this.#real.mapper.map(descriptor, length, access)
+    const { findFault, recordWriter } = mapping
     return {
       get bytes() { return mapping.bytes },
       get view() { return mapping.view },
@@ -93,6 +103,8 @@ export class FailingBackend implements Backend {
       },
       populate: (from, to) => mapping.populate(from, to),
       unmap: () => mapping.unmap(),
+      ...(findFault !== undefined && { findFault: findFault.bind(mapping) }),
+      ...(recordWriter !== undefined && { recordWriter: recordWriter.bind(mapping) }),
     }
   }
 
@@ -101,7 +113,8 @@ export class FailingBackend implements Backend {
     this.calls++
     const fault = this.#fault
     if (fault === undefined) return undefined
-    const isHit = this.#failing === undefined ? this.calls >= fault.nth : fault.forEver && this.#failing === call
+    const isFirst = this.calls >= fault.nth && (fault.kind ?? call) === call
+    const isHit = this.#failing === undefined ? isFirst : fault.forEver && this.#failing === call
     if (!isHit) return undefined
     this.#failing = call
     this.failed ??= call

@@ -93,13 +93,12 @@ async function runCase(bench: Bench, index: number, writer: WriterProcess): Prom
   const { context } = bench
   const plan = planCase(context.seed, index)
   const directory = join(bench.directory, String(index))
-  const ledger = new Ledger(context.seed)
+  let ledger = new Ledger(context.seed)
   try {
     if (plan.isRecovering) {
       const { directory: from, ledger: known } = await remainsFor(bench, plan.options)
       cpSync(from, directory, { recursive: true })
-      ledger.sent = known.sent
-      for (const [number, place] of known.acknowledged) ledger.acknowledge(number, place)
+      ledger = known.copy()
     }
     const job: WriterJob = { ...plan.job, directory, options: plan.options, from: ledger.sent }
     await writer.ready

@@ -5,7 +5,8 @@ import { engineAgreement } from './engine-agreement'
 import { kill } from './kill'
 import { errors } from './errors'
 import { powerCuts } from './power-cuts'
+import { soak } from './soak'
 import { systemErrors } from './system-errors'
 
 /** All layers, in the order in which they run: what needs nothing of the machine first. */
-export const layers: readonly Layer[] = [crashStates, damagedImages, kill, engineAgreement, errors, powerCuts, systemErrors]
+export const layers: readonly Layer[] = [crashStates, damagedImages, kill, engineAgreement, errors, powerCuts, systemErrors, soak]

@@ -1,5 +1,5 @@
 import { MessageStore, type OpenOptions } from '../../lib/index'
-import { audit } from './audit'
+import { audit, type AuditOptions } from './audit'
 import type { Ledger } from './ledger'
 import { makeMessage } from './messages'
 
@@ -10,17 +10,17 @@ const MESSAGES_AFTERWARDS = 8
  * Opens what something has left, holds it to the ledger, puts some more, closes, and looks again.
  * @returns what of the promises is not kept
  */
-export async function lookAfter(directory: string, options: OpenOptions, ledger: Ledger): Promise<string[]> {
+export async function lookAfter(directory: string, options: OpenOptions, ledger: Ledger, also: AuditOptions = {}): Promise<string[]> {
   const wrong: string[] = []
   await withStore(directory, options, (store) => {
-    wrong.push(...audit(store, ledger))
+    wrong.push(...audit(store, ledger, also))
     for (let count = 0; count < MESSAGES_AFTERWARDS; count++) {
       const number = ledger.sent++
       ledger.acknowledge(number, store.append(makeMessage(ledger.seed, number)))
     }
   })
   await withStore(directory, options, (store) => {
-    wrong.push(...audit(store, ledger).map((line) => `after a close: ${line}`))
+    wrong.push(...audit(store, ledger, also).map((line) => `after a close: ${line}`))
   })
   return wrong
 }
