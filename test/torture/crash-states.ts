@@ -158,7 +158,9 @@ class Check {
     const workload = new CrashWorkload(this.options, this.random, { image, now, ledger })
     await workload.open()
     this.#noteRecovery(workload.store!)
-    const wrong = this.#audit(workload.store!, ledger)
+    const found = new Set<number>()
+    const wrong = this.#audit(workload.store!, ledger, found)
+    workload.settle(found)
     const puts = Array.from({ length: this.random.below(4) }, () => workload.put())
     await Promise.all(puts)
     const isClosed = this.random.chance(0.5)
@@ -182,8 +184,8 @@ class Check {
     this.story.push(...damage.map(({ reason, offset, unreadableBytes }) => `damage at ${offset}, ${unreadableBytes} bytes: ${reason}`))
   }
 
-  #audit(store: MessageStore, ledger: Ledger): string[] {
-    return audit(store, ledger, { bodyMax: BODY_MAX, isDense: !this.#isDamageReported })
+  #audit(store: MessageStore, ledger: Ledger, found = new Set<number>()): string[] {
+    return audit(store, ledger, { bodyMax: BODY_MAX, isDense: !this.#isDamageReported, found })
   }
 }
 

@@ -39,6 +39,8 @@ export class CrashWorkload {
   store: MessageStore | undefined
   readonly #options: OpenOptions
   readonly #random: Random
+  #settledAt = Infinity
+  #gone: ReadonlySet<number> = new Set()
   readonly #returned: Returned[] = []
   #disk: SimulatedDisk
   /** Messages that are being written, in the order of the log. */
@@ -61,9 +63,12 @@ export class CrashWorkload {
   }
 
   /** What had been promised at a moment; to a process that dies, also what it was told without a flush. */
-  ledgerAt({ sent, acknowledged, returned }: Moment, isProcessOnly: boolean): Ledger {
+  ledgerAt(moment: Moment, isProcessOnly: boolean): Ledger {
+    const { sent, acknowledged, returned } = moment
+    const at = this.moments.indexOf(moment)
     const ledger = new Ledger(this.ledger.seed)
     ledger.sent = sent
+    ledger.gone = this.#settledAt <= at ? this.#gone : this.ledger.gone
     for (const [number, place] of [...this.ledger.acknowledged].slice(0, acknowledged)) ledger.acknowledge(number, place)
     if (isProcessOnly) for (const place of this.#returned.slice(0, returned)) ledger.acknowledge(place.number, place)
     return ledger
@@ -85,6 +90,12 @@ export class CrashWorkload {
   async close(): Promise<void> {
     await this.store!.close()
     this.#note()
+  }
+
+  /** What has been sent so far and is not among `found` is gone from now on. */
+  settle(found: ReadonlySet<number>): void {
+    this.#settledAt = this.moments.length - 1
+    this.#gone = new Set(Array.from({ length: this.ledger.sent }, (_, number) => number).filter((number) => !found.has(number)))
   }
 
   /** The process dies; what it has written is there for the next one, on the disk or not. */

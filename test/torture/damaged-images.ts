@@ -12,11 +12,13 @@ const NAME = 'damaged-images'
 const HANG = 5000
 /** No factor of the number of damages: steps of this size reach each of them once, and a short run sees some of all. */
 const STRIDE = 1_000_003
-/** Every how manyth case goes on to a second open. */
+/** Every how manyth case is random damage, where the others are still of those that are tried one by one. */
+const RANDOM_EVERY = 11
+/** Every how manyth case goes on to a second open; no factor of it is one of the above, so that all sorts do. */
 const REOPEN_EVERY = 4
 const CHECK_EVERY = 3
 
-/** Every bit of every header field, every cut of the last segment, every file of every kind gone or spoilt, then random damage. */
+/** Every bit of every header field, every cut of the last segment, every file of every kind gone or spoilt; among them, and then only, random damage. */
 export const damagedImages: Layer = {
   name: NAME,
   story: 'bytes at rest are damaged: what was not hit is read at its place, what was hit is never taken for something else',
@@ -27,7 +29,8 @@ export const damagedImages: Layer = {
     const others = await Promise.all(imageKinds.map((kind) => makeImage(context.seed + 1, kind)))
     const damages = images.map((image, at) => new Damages(image, others[at]!))
     const total = damages.reduce((sum, { count }) => sum + count, 0)
-    context.add('one by one', Math.min(total, context.first + context.count) - Math.min(total, context.first))
+    const chosenBelow = (index: number): number => Math.min(total, index - Math.floor(index / RANDOM_EVERY))
+    context.add('one by one', chosenBelow(context.first + context.count) - chosenBelow(context.first))
     for (let index = context.first; index < context.first + context.count && !context.isOver; index++) {
       const random = new Random(context.seed, NAME, index)
       const { image, damage } = choose(images, damages, total, index, random)
@@ -44,11 +47,12 @@ export const damagedImages: Layer = {
 function choose(
   images: readonly Image[], damages: readonly Damages[], total: number, index: number, random: Random,
 ): { image: Image; damage: Damage } {
-  if (index >= total) {
+  const number = index - Math.floor(index / RANDOM_EVERY)
+  if (index % RANDOM_EVERY === RANDOM_EVERY - 1 || number >= total) {
     const image = random.pick(images)
     return { image, damage: randomDamage(image, random) }
   }
-  let place = Number((BigInt(index) * BigInt(STRIDE)) % BigInt(total))
+  let place = Number((BigInt(number) * BigInt(STRIDE)) % BigInt(total))
   for (const [at, image] of images.entries()) {
     if (place < damages[at]!.count) return { image, damage: damages[at]!.at(place) }
     place -= damages[at]!.count

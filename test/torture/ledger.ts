@@ -14,6 +14,9 @@ export class Ledger {
   /** By number; these have to be. */
   readonly acknowledged = new Map<number, Place>()
 
+  /** An open has found these missing: they must not come back. */
+  gone: ReadonlySet<number> = new Set()
+
   constructor(readonly seed: number) {}
 
   acknowledge(number: number, { queueOffset, offset }: Pick<PutResult, 'queueOffset' | 'offset'>): void {
@@ -24,6 +27,7 @@ export class Ledger {
   copy(): Ledger {
     const copy = new Ledger(this.seed)
     copy.sent = this.sent
+    copy.gone = this.gone
     for (const [number, place] of this.acknowledged) copy.acknowledge(number, place)
     return copy
   }

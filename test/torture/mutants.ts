@@ -44,16 +44,10 @@ export const mutants: readonly Mutant[] = [
     from: 'await this.#backend.files.syncDirectory((0, node_path_1.dirname)(this.path));', to: '', killedBy: inSimulation(3000),
   },
   {
-    name: 'no-file-sync', file: 'storage/segment.js',
-    from: 'await this.#backend.files.sync(this.descriptor);', to: '', killedBy: inSimulation(3000),
-  },
-  {
-    name: 'checkpoint-claims-what-was-written', file: 'store.js',
-    from: 'checkpoint.fields.confirmPhyOffset = to;', to: 'checkpoint.fields.confirmPhyOffset = log.maxOffset;', killedBy: inSimulation(3000),
-  },
-  {
     name: 'checkpoint-before-the-queues', file: 'store.js',
-    from: 'await queues.sync();', to: 'await checkpoint.write(); await queues.sync();', killedBy: inSimulation(3000),
+    from: 'await queues.sync();',
+    to: 'checkpoint.fields.physicMsgTimestamp = checkpoint.fields.logicsMsgTimestamp = timestamp; await checkpoint.write(); await queues.sync();',
+    killedBy: inSimulation(10_000),
   },
   {
     name: 'not-flushed-after-recovery', file: 'recovery/recover.js',
@@ -70,32 +64,32 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'own-offset-not-looked-at', file: 'recovery/record-check.js',
-    from: 'if (own !== offset)', to: 'if (false)', killedBy: inImages(20_000),
+    from: 'if (own !== offset)', to: 'if (false)', killedBy: inImages(30_000),
   },
   {
     name: 'tail-not-zeroed', file: 'recovery/recover.js',
-    from: '(0, zeros_1.writeZeros)(backend.files, last.descriptor, range.from, range.to);', to: ';', killedBy: inSimulation(3000),
+    from: '(0, zeros_1.writeZeros)(backend.files, last.descriptor, range.from, range.to);', to: ';', killedBy: inSimulation(10_000),
   },
   {
-    name: 'entries-beyond-the-log-trusted', file: 'recovery/recover.js',
-    from: 'const isAhead = queue.logEnd > end;', to: 'const isAhead = false;', killedBy: inImages(20_000),
+    name: 'stale-entries-left-in-queues', file: 'consume-queue/consume-queue.js',
+    from: 'this.files.clearFrom(this.#count);', to: ';', killedBy: { test: 'consume-queue/consume-queue' },
   },
   {
     name: 'queue-ends-trusted', file: 'recovery/recover.js',
-    from: 'while (end > 0 && !isRightEnd(log, check, queue, end - 1))', to: 'while (false)', killedBy: inImages(20_000),
+    from: 'while (end > 0 && !isRightEnd(log, check, queue, end - 1))', to: 'while (false)', killedBy: inImages(30_000),
   },
   {
     name: 'entries-followed-blindly', file: 'read/entry-guard.js',
-    from: 'return index >= queue.madeFrom ||', to: 'return true ||', killedBy: inImages(20_000),
+    from: 'return index >= queue.madeFrom ||', to: 'return true ||', killedBy: inImages(30_000),
   },
   {
     name: 'damage-taken-for-the-end', file: 'recovery/recover.js',
-    from: 'if (offset < flushedUpTo)', to: 'if (false)', killedBy: inImages(20_000),
+    from: 'if (offset < flushedUpTo)', to: 'if (false)', killedBy: inImages(30_000),
   },
   {
     name: 'signed-topic-length', file: 'format/record.js',
     from: 'wide ? view.getInt16(topicLengthAt) : view.getInt8(topicLengthAt);', to: 'view.getInt8(topicLengthAt + (wide ? 1 : 0));',
-    killedBy: { test: 'format/codec.property' },
+    killedBy: { test: 'format/record' },
   },
   {
     name: 'wrong-blank-size', file: 'format/record.js',
@@ -103,7 +97,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'index-chains-without-bound', file: 'index-file/index-file.js',
-    from: 'entry > 0 && entry < bound ?', to: 'entry > 0 && entry < this.indexCount ?', killedBy: inImages(20_000),
+    from: 'entry > 0 && entry < bound ?', to: 'entry > 0 && entry < this.indexCount ?', killedBy: { test: 'index-file/index-file' },
   },
   // The process and its neighbours
   {

@@ -30,7 +30,7 @@ function survive(mutant: Mutant, { seed, directory }: LayerContext): string | un
   const { killedBy } = mutant
   const [script, ...rest] = 'test' in killedBy
     ? [join(build, 'test', `${killedBy.test}.test.js`)]
-    : [join(build, 'test', 'torture', 'run.js'), '--seed', String(seed), '--only', killedBy.layer, '--cases', String(killedBy.cases), '--json']
+    : [join(build, 'test', 'torture', 'run.js'), '--seed', String(seed), '--only', killedBy.layer, '--cases', String(killedBy.cases), '--first-failure', '--json']
   const { status, signal, stderr, stdout } = spawnSync(process.execPath, ['--require', join(__dirname, 'mutate.js'), script!, ...rest], {
     cwd: mkdtempSync(join(directory, 'killer-')),
     env: { ...process.env, MQSTORE_MUTANT: mutant.name },

@@ -1,7 +1,8 @@
 /**
  * The torture: hurts stores in every way the layers know, and holds them to what they promise.
  *
- *   npm run torture -- [--seed S] [--full] [--only LAYER]... [--cases N] [--case N] [--json]
+ *   npm run torture -- [--seed S] [--full] [--only LAYER]... [--cases N] [--case N]
+ *                          [--first-failure] [--json]
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -29,6 +30,8 @@ interface RunOptions {
   isFull: boolean
   cases: number | undefined
   onlyCase: number | undefined
+  /** Failures of one layer after which it ends. */
+  failuresMax: number
   interrupted(): boolean
 }
 
@@ -58,7 +61,7 @@ async function runLayer(layer: Layer, options: RunOptions): Promise<Outcome> {
       process.stderr.write(`${layer.name} case ${index}: ${message}\n  again: ${replay}\n`)
     },
     get isOver() {
-      return options.interrupted() || outcome.failures.length >= FAILURES_MAX
+      return options.interrupted() || outcome.failures.length >= options.failuresMax
     },
   }
   try {
@@ -118,6 +121,7 @@ async function main(): Promise<void> {
       only: { type: 'string', multiple: true },
       cases: { type: 'string' },
       case: { type: 'string' },
+      'first-failure': { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
     },
   })
@@ -132,6 +136,7 @@ async function main(): Promise<void> {
     isFull: values.full,
     cases: parseCount('cases', values.cases),
     onlyCase: parseCount('case', values.case),
+    failuresMax: values['first-failure'] ? 1 : FAILURES_MAX,
     interrupted: () => isInterrupted,
   }
   const outcomes: Outcome[] = []
