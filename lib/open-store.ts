@@ -9,7 +9,7 @@ import { IndexFiles } from './index-file/index-files'
 import { parseDelayLevels, rerootCommitLogPath, resolveOptions, type ResolvedOptions, type UnusedProperty } from './options/options'
 import { AbortMarker } from './recovery/abort-marker'
 import { readLayout } from './recovery/layout'
-import { MANIFEST_NAME, lacksIndexFiles, lacksQueues, readManifest } from './recovery/manifest'
+import { MANIFEST_NAME, lacksIndexFiles, lacksQueues, readManifest, writeManifest } from './recovery/manifest'
 import { openSegments } from './recovery/open-segments'
 import { recover } from './recovery/recover'
 import { selectBackend } from './storage/backend'
@@ -77,7 +77,12 @@ export async function openStore(
     const isClean = !abortMarker.isThere()
     const indexDirectory = join(root, 'index')
     const hasIndexDirectory = files.list(indexDirectory) !== undefined
-    const manifest = readManifest(backend, join(root, MANIFEST_NAME))
+    const manifestPath = join(root, MANIFEST_NAME)
+    const manifest = readManifest(backend, manifestPath)
+    if (!options.readOnly && options.messageIndexEnable && !hasIndexDirectory && !lacksIndexFiles(manifest, []) && holdsFiles(files, options.storePathCommitLog)) {
+      // Once its directory is there again, nothing else says until its end that the index is being made.
+      await writeManifest(backend, manifestPath, { indexFiles: [], indexIsDamaged: true, queues: manifest.queues })
+    }
     if (!options.readOnly) await claimDirectory(files, options, abortMarker)
     const checkpoint = new Checkpoint(files, join(root, 'checkpoint'), options.compatibility)
     closing.push(() => checkpoint.close())
@@ -154,9 +159,13 @@ function assertUsable(files: FileSystem, root: string, readOnly: boolean): void 
   }
   for (const [name, feature] of Object.entries(unsupportedContent)) {
     const path = join(root, name)
-    if ((files.list(path)?.length ?? 0) === 0) continue
+    if (!holdsFiles(files, path)) continue
     throw new StoreError('ERR_UNSUPPORTED', `${path} holds ${feature}, which this version does not read. The directory was left as it is`, { file: path })
   }
+}
+
+function holdsFiles(files: FileSystem, directory: string): boolean {
+  return (files.list(directory)?.length ?? 0) > 0
 }
 
 async function takeLock(files: FileSystem, root: string, closing: (() => void | Promise<void>)[]): Promise<DirectoryLock> {
