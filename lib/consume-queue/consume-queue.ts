@@ -84,9 +84,8 @@ export class ConsumeQueue {
 
   /** The first message that is still in the log, of which `logMinOffset` is the start. */
   minOffset(logMinOffset: number): number {
-    if (this.#minOffset < this.#count && this.isLost(this.#minOffset)) {
-      this.#minOffset = this.#search(this.#minOffset, this.#count, (index) => !this.isLost(index))
-    }
+    // Looked at one by one: behind the first message there may be lost ones again.
+    while (this.#minOffset < this.#count && this.isLost(this.#minOffset)) this.#minOffset++
     // Below zero is damage, and says nothing about where the log begins.
     const first = this.#minOffset < this.#count ? this.offsetAt(this.#minOffset) : logMinOffset
     if (first >= 0 && first < logMinOffset) {
@@ -228,11 +227,17 @@ export class ConsumeQueue {
     return low
   }
 
-
-  /** Offsets grow from entry to entry; a lost message's place has none, and goes with the next that has. */
+  /** Offsets grow from entry to entry; one that is lost or damaged says nothing, and goes with the next. */
   #liesAtOrBehind(index: number, logOffset: number): boolean {
-    while (index < this.#count && this.isLost(index)) index++
+    while (index < this.#count && !this.#isInOrder(index)) index++
     return index === this.#count || this.offsetAt(index) >= logOffset
+  }
+
+  /** A search that a single wrong entry leads astray would take all messages before it for removed ones. */
+  #isInOrder(index: number): boolean {
+    const { offset, size } = this.entryAt(index)
+    if (isPrefill(offset, size) || offset < 0 || size <= 0) return false
+    return index === 0 || offset >= this.offsetAt(index - 1)
   }
 
   /**

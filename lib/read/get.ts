@@ -139,7 +139,8 @@ export class MessageGetter {
           chunkEnd = index--
           continue
         }
-        if (isWritten && log.segments.find(offset) !== undefined) {
+        // Only what leads in front of the log says something of those behind it; any other wrong entry just of itself.
+        if (offset < 0 || offset >= log.minOffset) {
           if (result.commitLogOffsets.length === 0) result.status = 'MESSAGE_WAS_REMOVING'
           continue
         }

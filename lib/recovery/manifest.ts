@@ -15,6 +15,12 @@ export interface Manifest {
   queues: { topic: string; queueId: number; maxOffset: number }[]
 }
 
+/** The list as an open finds it. */
+export interface FoundManifest extends Manifest {
+  /** It is there, and not as it was written: what else is gone leaves no trace, and anything may be. */
+  isDamaged: boolean
+}
+
 /** Bytes; no store has so many queues. */
 const LENGTH_MAX = 1 << 28
 
@@ -53,35 +59,41 @@ export async function writeManifest(backend: Backend, path: string, manifest: Ma
 }
 
 /** Empty where there is none, or not the one that was written: the list is a help, and not needed. */
-export function readManifest(backend: Backend, path: string): Manifest {
+export function readManifest(backend: Backend, path: string): FoundManifest {
   const { files } = backend
-  const size = files.status(path)?.size ?? 0
-  if (size === 0 || size > LENGTH_MAX) return NOTHING
+  const size = files.status(path)?.size
+  if (size === undefined) return { ...NOTHING, isDamaged: false }
+  const content = size > LENGTH_MAX ? undefined : readWhole(backend, path, size)
+  return { ...(content ?? NOTHING), isDamaged: content === undefined }
+}
+
+function readWhole(backend: Backend, path: string, size: number): Manifest | undefined {
+  const { files } = backend
   const bytes = Buffer.alloc(size)
   const descriptor = files.open(path, 'read')
   try {
     files.read(descriptor, bytes, 0, size, 0)
     const end = bytes.indexOf('\n')
     const isWhole = end >= 0 && bytes.toString('latin1', end) === `\n${backend.crc32(bytes, 0, end)}\n`
-    return isWhole ? (JSON.parse(bytes.toString('utf8', 0, end)) as Manifest) : NOTHING
+    return isWhole ? (JSON.parse(bytes.toString('utf8', 0, end)) as Manifest) : undefined
   } catch {
-    return NOTHING
+    return undefined
   } finally {
     files.close(descriptor)
   }
 }
 
 /**
- * True when a queue is gone, or shorter. The engine may have written since: then the list holds lower bounds,
- * and does no harm.
+ * True when a queue is gone, or shorter, or nobody can tell. The engine may have written since: then the list holds lower
+ * bounds, and does no harm.
  */
-export function lacksQueues({ queues }: Manifest, maxOffsetOf: (topic: string, queueId: number) => number): boolean {
-  return queues.some(({ topic, queueId, maxOffset }) => maxOffsetOf(topic, queueId) < maxOffset)
+export function lacksQueues({ isDamaged, queues }: FoundManifest, maxOffsetOf: (topic: string, queueId: number) => number): boolean {
+  return isDamaged || queues.some(({ topic, queueId, maxOffset }) => maxOffsetOf(topic, queueId) < maxOffset)
 }
 
-/** True when an index file is gone, or none of them is any good. Only the oldest ones go in the course of things, as their messages do. */
-export function lacksIndexFiles({ indexFiles, indexIsDamaged }: Manifest, names: readonly string[]): boolean {
-  if (indexIsDamaged) return true
+/** True when an index file is gone, or none of them is any good, or nobody can tell. Only the oldest ones go in the course of things, as their messages do. */
+export function lacksIndexFiles({ isDamaged, indexFiles, indexIsDamaged }: FoundManifest, names: readonly string[]): boolean {
+  if (isDamaged || indexIsDamaged) return true
   const oldest = indexFiles.findIndex((name) => names.includes(name))
   return oldest < 0 ? indexFiles.length > 0 : indexFiles.slice(oldest).some((name) => !names.includes(name))
 }

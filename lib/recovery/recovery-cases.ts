@@ -62,7 +62,7 @@ export const recoveryCases: readonly RecoveryCase[] = [
     label: '@clean-queue-damaged',
     when: { hasLog: true, hasQueues: true, isClean: true, hasIndex: 'any', queuesAreWhole: false },
     scan: 'log-start',
-    story: 'closed in order, but a queue is gone, or a file of it has the wrong size: made again from the log (the engine never does, or refuses to start)',
+    story: 'closed in order, but a queue is gone or has a file of the wrong size, or their list is damaged: made again from the log (the engine refuses, or never does)',
   },
   {
     label: '@clean-queues-missing',
@@ -86,7 +86,7 @@ export const recoveryCases: readonly RecoveryCase[] = [
     label: '@crash-queue-damaged',
     when: { hasLog: true, hasQueues: true, isClean: false, hasIndex: 'any', queuesAreWhole: false },
     scan: 'log-start',
-    story: 'a crash, and a queue is gone or has a file of the wrong size',
+    story: 'a crash, and a queue is gone or has a file of the wrong size, or their list is damaged',
   },
   {
     label: '@crash-queues-missing',

@@ -341,3 +341,24 @@ t.test('new queues in a process that may open fewer', async (test) => {
   await queues.sync()
   queues.close()
 })
+
+t.test('a queue whose first messages are lost begins at the first that is there, whatever is lost behind that', async (test) => {
+  const { queue } = await bench().load()
+  fill(queue, 0, 3)
+  queue.truncate(0)
+  queue.skipTo(2)
+  fill(queue, 2, 3)
+  queue.skipTo(9)
+  fill(queue, 9, 12)
+  test.equal(queue.minOffset(0), 2)
+})
+
+t.test('an entry that leads to the removed start of the log does not hide those before it', async (test) => {
+  for (let wrong = 21; wrong < 64; wrong++) {
+    const { queue } = await bench().load()
+    fill(queue, 0, 64)
+    queue.mend(wrong, 5, 100, 0)
+    test.equal(queue.minOffset(2000), 20, `entry ${wrong}`)
+    test.equal(queue.firstAtOrBehind(2000), 20)
+  }
+})

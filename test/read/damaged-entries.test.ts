@@ -98,3 +98,19 @@ t.test('a body that is not the one that was stored is left out', async (t) => {
   t.equal(store.get({ topic: 'orders', queueId: 0, offset: 0 }).messages[0]!.queueOffset, 1)
   t.equal(damage.length, 1)
 })
+
+for (const [where, offset] of [['behind the log', 2 ** 50], ['nowhere', -1]] as const) {
+  t.test(`an entry that leads ${where}, of a message that is lost, says nothing of those behind it`, async (t) => {
+    const directory = await makeStore(t, COUNT)
+    const [first] = segmentFiles(directory)
+    const entry = readFileSync(queueFile(directory)).subarray(3 * ENTRY, 4 * ENTRY)
+    overwrite(first!, Number(entry.readBigInt64BE()) + 4, Buffer.alloc(4))
+    entry.writeBigInt64BE(BigInt(offset))
+    overwrite(queueFile(directory), 3 * ENTRY, entry)
+    const { store, damage } = await open(t, directory)
+    const found = store.get({ topic: 'orders', queueId: 0, offset: 2, maxMessages: 3 })
+    t.same(found.messages.map(({ queueOffset }) => queueOffset), [2, 4, 5], 'all others are read')
+    t.equal(store.get({ topic: 'orders', queueId: 0, offset: 3 }).messages[0]!.queueOffset, 4)
+    t.equal(damage.length, 1, 'and the lost one is told of')
+  })
+}

@@ -7,6 +7,7 @@ import { appendFileSync, cpSync, existsSync, mkdirSync, readFileSync, renameSync
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { MessageStore, type RecoveryReport } from '../../lib/index'
+import { overwrite } from '../store/support'
 import {
   SEGMENT, appendMessages, makeCrashedStore, makeStore, range, readNumbers, segmentFiles, small, temporaryDirectory,
 } from './support'
@@ -99,6 +100,23 @@ t.test('@clean-queue-damaged: one queue is gone whose messages all lie in old se
   t.equal(again.recovery.label, '@clean-queue-damaged')
   t.equal(again.get({ topic: 'old', queueId: 7, offset: 0 }).status, 'FOUND')
   await again.close()
+})
+
+t.test('@clean-queue-damaged: a list that is not as it was written may hide that a queue is shorter', async (t) => {
+  for (const list of ['', '{"indexFiles":[],"indexIsDamaged":false,"queues":[]}\n1\n']) {
+    const directory = temporaryDirectory(t)
+    const store = await MessageStore.open(directory, small)
+    for (const number of [0, 1]) store.append({ topic: 'old', queueId: 7, body: Buffer.from(`message ${number}`) })
+    appendMessages(store, 0, COUNT)
+    await store.close()
+    overwrite(join(directory, 'consumequeue', 'old', '7', '00000000000000000000'), 20, Buffer.alloc(20))
+    writeFileSync(join(directory, 'mqstore-manifest.json'), list)
+    const again = await MessageStore.open(directory, small)
+    t.equal(again.recovery.label, '@clean-queue-damaged')
+    t.equal(again.get({ topic: 'old', queueId: 7, offset: 1 }).messages[0]!.body.toString(), 'message 1')
+    t.equal(again.append({ topic: 'old', queueId: 7, body: Buffer.from('message 2') }).queueOffset, 2, 'the next one takes nobody’s place')
+    await again.close()
+  }
 })
 
 t.test('@clean: a queue lost without a trace in the list is found by the messages that follow', async (t) => {
@@ -347,6 +365,6 @@ t.test('the list of the last close can hold anything, and does no harm', async (
   for (const content of ['', '{', 'null', '[]', '{"indexFiles":[],"queues":[null]}', '{"indexFiles":[null],"queues":7}', '{"indexFiles":[],"queues":[{}]}']) {
     const directory = await makeStore(t, COUNT)
     writeFileSync(join(directory, 'mqstore-manifest.json'), content)
-    await expectRecovered(t, directory, '@clean')
+    await expectRecovered(t, directory, '@clean-queue-damaged')
   }
 })
