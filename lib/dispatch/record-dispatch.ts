@@ -81,15 +81,15 @@ export class RecordDispatch {
   #indexKeys(
     bytes: Buffer, { uniqueKey, keys }: PropertyPlaces, topicHash: number, offset: number, storeTimestamp: number, index: IndexFiles,
   ): void {
-    if (uniqueKey.to > uniqueKey.from) index.putHash(keyHashOf(uniqueKey.hash), offset, storeTimestamp)
+    if (uniqueKey.to > uniqueKey.from) index.put(keyHashOf(uniqueKey.hash), offset, storeTimestamp)
     if (!keys.isSeveral) {
-      if (keys.to > keys.from) index.putHash(keyHashOf(keys.hash), offset, storeTimestamp)
+      if (keys.to > keys.from) index.put(keyHashOf(keys.hash), offset, storeTimestamp)
       return
     }
     for (let from = keys.from; from < keys.to; ) {
       let to = from
       while (to < keys.to && bytes[to] !== KEY_SEPARATOR) to++
-      if (to > from) index.putHash(keyHashOf(hashCodeOfBytes(bytes, from, to, topicHash)), offset, storeTimestamp)
+      if (to > from) index.put(keyHashOf(hashCodeOfBytes(bytes, from, to, topicHash)), offset, storeTimestamp)
       from = to + 1
     }
   }

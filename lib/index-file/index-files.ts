@@ -1,6 +1,6 @@
 import { basename, join } from 'node:path'
 import { StoreError } from '../errors'
-import { forEachKey, indexFileSize, keyHash } from '../format/index-layout'
+import { indexFileSize, keyHash } from '../format/index-layout'
 import { indexFileName, parseIndexFileName } from '../format/file-name'
 import type { Backend, Clock } from '../storage/ports'
 import { IndexFile, type IndexGeometry } from './index-file'
@@ -122,16 +122,8 @@ export class IndexFiles {
     if (this.#active?.isFull) this.#roll()
   }
 
-  put(topicHash: number, uniqueKey: string | undefined, keys: string | undefined, phyOffset: number, storeTimestamp: number): void {
-    if (uniqueKey !== undefined && uniqueKey !== '') this.#putKey(topicHash, uniqueKey, phyOffset, storeTimestamp)
-    if (keys !== undefined && keys !== '') {
-      if (keys.indexOf(' ') < 0) this.#putKey(topicHash, keys, phyOffset, storeTimestamp)
-      else forEachKey(keys, (key) => this.#putKey(topicHash, key, phyOffset, storeTimestamp))
-    }
-  }
-
-  /** As {@link put}, of one key by its hash. */
-  putHash(hash: number, phyOffset: number, storeTimestamp: number): void {
+  /** Adds an entry for a key, by what `keyHash` makes of it. */
+  put(hash: number, phyOffset: number, storeTimestamp: number): void {
     const file = this.#active === undefined || this.#active.isFull ? this.#roll() : this.#active
     if (!file.isWriting) file.startWriting()
     file.put(hash, phyOffset, storeTimestamp)
@@ -194,10 +186,6 @@ export class IndexFiles {
 
   close(): void {
     for (const file of this.#files) file.close()
-  }
-
-  #putKey(topicHash: number, key: string, phyOffset: number, storeTimestamp: number): void {
-    this.putHash(keyHash(topicHash, key), phyOffset, storeTimestamp)
   }
 
   #roll(): IndexFile {
