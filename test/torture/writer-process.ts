@@ -62,11 +62,16 @@ export class WriterProcess {
     return this.process.exitCode !== null || this.process.signalCode !== null
   }
 
-  /** Whether it says so many lines in this time, or ends its job. */
+  /** Whether it says so many lines, or ends its job, and is never silent for longer than this. */
   async saysLines(lines: number, milliseconds: number): Promise<boolean> {
-    const end = Date.now() + milliseconds
+    let heard = this.lines
+    let heardAt = Date.now()
     while (this.lines < lines && !this.#isDone && !this.hasEnded) {
-      if (Date.now() > end) return false
+      if (this.lines > heard) {
+        heard = this.lines
+        heardAt = Date.now()
+      }
+      if (Date.now() - heardAt > milliseconds) return false
       await new Promise((resume) => setTimeout(resume, 1))
     }
     return true
