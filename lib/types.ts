@@ -3,7 +3,10 @@ import type { Clock } from './storage/ports'
 import type { StoredMessage } from './format/stored-message'
 import type { StoreError } from './errors'
 
-/** Names and values of a message's properties, in the order in which they are stored. */
+/**
+ * Names and values of a message's properties, in the order in which they are stored. Refused where, encoded, they end in a NUL
+ * character or hold 512 in a row: a record that a crash has cut short looks like that, and no checksum need cover them.
+ */
 export type Properties = Readonly<Record<string, string>>
 
 /** A message to store. Only `topic` and `body` are required. */
