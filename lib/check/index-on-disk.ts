@@ -1,6 +1,7 @@
 import {
   EntryPosition, HeaderPosition, INDEX_ENTRY_LENGTH, INDEX_HEADER_LENGTH, INDEX_SLOT_LENGTH, entryPosition, slotPosition,
 } from '../format/index-layout'
+import { viewOf } from '../format/bytes'
 import { readLong } from '../format/long'
 import type { IndexGeometry } from '../index-file/index-file'
 import type { FileSystem } from '../storage/ports'
@@ -39,7 +40,7 @@ export class IndexOnDisk {
     this.#descriptor = files.open(path, 'read')
     const header = Buffer.alloc(INDEX_HEADER_LENGTH)
     files.read(this.#descriptor, header, 0, header.length, 0)
-    const view = new DataView(header.buffer, header.byteOffset, header.length)
+    const view = viewOf(header)
     this.beginTimestamp = readLong(view, HeaderPosition.beginTimestamp)
     this.beginPhyOffset = readLong(view, HeaderPosition.beginPhyOffset)
     this.endPhyOffset = readLong(view, HeaderPosition.endPhyOffset)
@@ -51,7 +52,7 @@ export class IndexOnDisk {
   *entries(isBeingWritten: boolean, report: Report): Generator<IndexEntry> {
     const slots = new Int32Array(this.#geometry.slots)
     const chunk = Buffer.alloc(Math.min(CHUNK_ENTRIES, this.indexCount) * INDEX_ENTRY_LENGTH)
-    const view = new DataView(chunk.buffer, chunk.byteOffset, chunk.length)
+    const view = viewOf(chunk)
     let first: IndexEntry | undefined
     let last: IndexEntry | undefined
     for (let from = 1; from < this.indexCount; from += CHUNK_ENTRIES) {

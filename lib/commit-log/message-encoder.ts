@@ -1,4 +1,5 @@
 import { StoreError } from '../errors'
+import { viewOf } from '../format/bytes'
 import { isCutShort } from '../format/cut-short'
 import { encodeHost, IPV6_HOST_LENGTH, type HostBytes } from '../format/host'
 import { HOLDS_SEPARATOR, NOT_TEXT, PROPERTIES_LENGTH_MAX, PropertyName, TOO_LONG, encodeProperties } from '../format/properties'
@@ -267,10 +268,6 @@ export class MessageEncoder {
     this.#frame = Buffer.allocUnsafeSlow(bytes)
     this.#frameView = viewOf(this.#frame)
   }
-}
-
-function viewOf(bytes: Buffer): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
 }
 
 function illegal(reason: string): Refusal {

@@ -1,6 +1,7 @@
 import {
   PREFILL_SIZE, QUEUE_ENTRY_LENGTH, entryOffset, entrySize, entryTagsCode, isPrefill, isWrittenEntry, writeQueueEntry,
 } from '../format/queue-entry'
+import { viewOf } from '../format/bytes'
 import type { QueueFiles } from './queue-files'
 import type { Topic } from './topic-table'
 
@@ -12,7 +13,7 @@ const CHUNK_ENTRIES = 204
 
 /** For what is looked at and forgotten, of any queue. */
 const chunk = Buffer.alloc(CHUNK_ENTRIES * QUEUE_ENTRY_LENGTH)
-const chunkView = new DataView(chunk.buffer, chunk.byteOffset, chunk.length)
+const chunkView = viewOf(chunk)
 
 /** How a queue tells the store about itself. */
 export interface QueueOwner {
@@ -41,7 +42,7 @@ export class ConsumeQueue {
   hasGap = false
   readonly #owner: QueueOwner
   #tail = Buffer.alloc(0)
-  #tailView = new DataView(this.#tail.buffer)
+  #tailView: DataView = new DataView(this.#tail.buffer)
   /** Number of the entry at the start of the tail. */
   #tailFrom: number
   /** Entries below this one are in the files. */
@@ -298,7 +299,7 @@ export class ConsumeQueue {
     const grown = Buffer.alloc(Math.max(TAIL_ENTRIES_MIN, held * 2) * QUEUE_ENTRY_LENGTH)
     this.#tail.copy(grown, 0, 0, held * QUEUE_ENTRY_LENGTH)
     this.#tail = grown
-    this.#tailView = new DataView(grown.buffer, grown.byteOffset, grown.length)
+    this.#tailView = viewOf(grown)
   }
 
   /** The tags code of entry `index`. */

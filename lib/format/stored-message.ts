@@ -1,4 +1,5 @@
 import { StoreError } from '../errors'
+import { viewOf } from './bytes'
 import { decompressBody } from './compression'
 import { decodeHost } from './host'
 import { readLong } from './long'
@@ -20,7 +21,7 @@ export class StoredMessage {
   /** @param bytes the record, no longer shared with anyone @throws ERR_CORRUPT */
   constructor(bytes: Buffer) {
     this.bytes = bytes
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+    this.#view = viewOf(bytes)
     const reason = bytes.length < Position.bornHost ? 'too short' : locate(this.#view, 0, bytes.length, this.#parts)
     if (reason !== undefined) throw new StoreError('ERR_CORRUPT', `this is no record: ${reason}`, { reason })
   }

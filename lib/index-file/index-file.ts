@@ -2,6 +2,7 @@ import {
   EntryPosition, HeaderPosition, INDEX_ENTRY_LENGTH, INDEX_HEADER_LENGTH, entryPosition, indexFileSize, slotPosition,
 } from '../format/index-layout'
 import { StoreError } from '../errors'
+import { viewOf } from '../format/bytes'
 import { fromWords, highWord, readLong, writeLong } from '../format/long'
 import type { Backend, Mapping } from '../storage/ports'
 
@@ -95,7 +96,7 @@ export class IndexFile {
   load(): void {
     const header = Buffer.alloc(INDEX_HEADER_LENGTH)
     this.#backend.files.read(this.#openDescriptor(), header, 0, header.length, 0)
-    const view = new DataView(header.buffer, header.byteOffset, header.length)
+    const view = viewOf(header)
     this.beginTimestamp = readLong(view, HeaderPosition.beginTimestamp)
     this.endTimestamp = readLong(view, HeaderPosition.endTimestamp)
     this.beginPhyOffset = readLong(view, HeaderPosition.beginPhyOffset)
@@ -418,7 +419,7 @@ export class IndexFile {
 
   #header(): Buffer {
     const header = Buffer.alloc(INDEX_HEADER_LENGTH)
-    const view = new DataView(header.buffer, header.byteOffset, header.length)
+    const view = viewOf(header)
     writeLong(view, HeaderPosition.beginTimestamp, this.beginTimestamp)
     writeLong(view, HeaderPosition.endTimestamp, this.endTimestamp)
     writeLong(view, HeaderPosition.beginPhyOffset, this.beginPhyOffset)

@@ -2,6 +2,7 @@ import { buf as crc32 } from 'crc-32'
 import * as fs from 'node:fs'
 import { promisify } from 'node:util'
 import { StoreError } from '../errors'
+import { viewOf } from '../format/bytes'
 import { NodeFileSystem, fileError } from './node-file-system'
 import type { Backend, Mapper, Mapping } from './ports'
 
@@ -82,7 +83,7 @@ class MmapIoMapping implements Mapping {
     bytes: Buffer,
   ) {
     this.currentBytes = bytes
-    this.currentView = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+    this.currentView = viewOf(bytes)
   }
 
   get bytes(): Buffer {

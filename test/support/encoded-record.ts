@@ -1,3 +1,4 @@
+import { viewOf } from '../../lib/format/bytes'
 import { RecordFields, encodeRecord, encodeTopic, recordSize } from '../../lib/format/record'
 
 /** What a record is made of, topic and encoded properties included. */
@@ -20,8 +21,4 @@ export function makeRecord({ topic, properties = new Uint8Array(0), ...given }: 
   const end = encodeRecord(fields, frame, bytes, viewOf(bytes), before)
   if (end !== bytes.length - before) throw new Error(`wrote ${end - before} bytes where ${bytes.length - 2 * before} were announced`)
   return bytes
-}
-
-function viewOf(bytes: Buffer): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
 }
