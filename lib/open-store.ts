@@ -15,9 +15,10 @@ import { recover } from './recovery/recover'
 import { selectBackend } from './storage/backend'
 import { DirectoryLock } from './storage/directory-lock'
 import { makeDurableDirectory } from './storage/durable-directory'
-import type { Backend, Clock, FileSystem } from './storage/ports'
+import type { Backend, Clock, DiskMeter, FileSystem } from './storage/ports'
 import type { Segment } from './storage/segment'
 import { systemClock } from './storage/system-clock'
+import { systemDiskMeter } from './storage/system-disk-meter'
 import type { OpenOptions, RecoveryProgress, RecoveryReport } from './types'
 
 /** What an open store is made of. */
@@ -29,6 +30,7 @@ export interface StoreParts {
   delayLevels: readonly number[]
   backend: Backend
   clock: Clock
+  disk: DiskMeter
   lock: DirectoryLock | undefined
   abortMarker: AbortMarker
   checkpoint: Checkpoint
@@ -59,7 +61,7 @@ const unsupportedContent: Record<string, string> = {
 
 /** Opens the files, takes the lock, recovers, and hands over the parts. Nothing stays open when it throws. */
 export async function openStore(
-  directory: string | undefined, open: OpenOptions & { ports?: { backend?: Backend } }, events: OpenEvents,
+  directory: string | undefined, open: OpenOptions & { ports?: { backend?: Backend; disk?: DiskMeter } }, events: OpenEvents,
 ): Promise<StoreParts> {
   const started = performance.now()
   const { clock = systemClock, recovery = {}, ports } = open
@@ -68,6 +70,7 @@ export async function openStore(
   options.storePathCommitLog = resolve(rerootCommitLogPath(root, options))
   options.storePathRootDir = root
   const backend = ports?.backend ?? selectBackend(options.backend)
+  const disk = ports?.disk ?? systemDiskMeter
   const { files } = backend
   assertUsable(files, root, options.readOnly)
   const closing: (() => void | Promise<void>)[] = []
@@ -128,7 +131,7 @@ export async function openStore(
     })
     if (!options.readOnly) log.startWriting()
     return {
-      directory: root, options, unusedProperties, delayLevels, backend, clock, lock, abortMarker, checkpoint, log, queues, index, dispatch, pause,
+      directory: root, options, unusedProperties, delayLevels, backend, clock, disk, lock, abortMarker, checkpoint, log, queues, index, dispatch, pause,
       recovery: { ...found, files: layoutReport, milliseconds: performance.now() - started },
     }
   } catch (error) {

@@ -48,7 +48,7 @@ function repeatInterrupted<Result>(call: () => Result): Result {
   }
 }
 
-function isAbsence(error: unknown): boolean {
+export function isAbsence(error: unknown): boolean {
   const code = systemErrorCode(error)
   return code === 'ENOENT' || code === 'ENOTDIR'
 }

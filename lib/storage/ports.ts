@@ -131,3 +131,18 @@ export interface Clock {
   /** Calls back once after `milliseconds`; never keeps the process alive. @returns a function that cancels */
   startTimer(milliseconds: number, callback: () => void): () => void
 }
+
+/** The room of the volume (a mounted file system) on which a path lies. */
+export interface DiskUsage {
+  /** What is used and what may be: blocks that only the system may take are in neither. Bytes. */
+  totalBytes: number
+  /** What this process may still take. Bytes. */
+  freeBytes: number
+  /** Equal for paths of one volume. */
+  device: number
+}
+
+export interface DiskMeter {
+  /** Undefined where nothing is at `path`. @throws ERR_IO */
+  usage(path: string): DiskUsage | undefined
+}

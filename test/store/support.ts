@@ -2,7 +2,7 @@ import { closeSync, copyFileSync, cpSync, mkdirSync, openSync, readdirSync, rmSy
 import { join, relative } from 'node:path'
 import type { Test } from 'tap'
 import { MessageStore, type Message, type OpenOptions, type StoredMessage } from '../../lib/index'
-import type { Backend, Clock } from '../../lib/storage/ports'
+import type { Backend, Clock, DiskMeter } from '../../lib/storage/ports'
 
 /** What the tests of one open store share. */
 
@@ -34,8 +34,8 @@ export const smallFiles = {
   maxIndexNum: 1000,
 } satisfies OpenOptions
 
-/** `ports` is how a test puts a backend of its own in place. */
-export type TestOptions = OpenOptions & { ports?: { backend: Backend } }
+/** `ports` is how a test puts a backend, or a disk meter, of its own in place. */
+export type TestOptions = OpenOptions & { ports?: { backend?: Backend; disk?: DiskMeter } }
 
 /** Opens a store that is closed with the test. */
 export async function openStore(test: Test, directory: string, options: TestOptions = {}): Promise<MessageStore> {
