@@ -16,9 +16,8 @@ const groups: readonly PropertyGroup[] = [
   group('known, not used yet', `
     allAckInSyncStateSet cleanFileForciblyEnable cleanResourceInterval
     deleteCommitLogFilesInterval deleteConsumeQueueFilesInterval deleteFileBatchMax deleteWhen
-    destroyMapedFileIntervalForcibly diskMaxUsedSpaceRatio diskSpaceCleanForciblyRatio
-    diskSpaceWarningLevelRatio enableAutoInSyncReplicas fileReservedTime haFlowControlEnable
-    haHousekeepingInterval haListenPort haMasterAddress haMaxGapNotInSync
+    destroyMapedFileIntervalForcibly enableAutoInSyncReplicas fileReservedTime
+    haFlowControlEnable haHousekeepingInterval haListenPort haMasterAddress haMaxGapNotInSync
     haMaxTimeSlaveNotCatchup haSendHeartbeatInterval haSlaveFallbehindMax haTransferBatchSize
     inSyncReplicas maxHaTransferByteInSecond minInSyncReplicas osPageCacheBusyTimeOutMills
     redeleteHangedFileInterval slaveTimeout totalReplicas

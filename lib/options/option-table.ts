@@ -261,6 +261,32 @@ export const optionTable: { readonly [Key in OptionKey]: DefinitionOf<ResolvedOp
     'Whether a slave, too, corrects the offset of a get that is out of range',
   ),
 
+  // room on the disk
+  diskMaxUsedSpaceRatio: integer(
+    'percent of a volume',
+    75,
+    'From here on a volume is short of room, and old files go at any hour',
+    { minimum: 10, maximum: 95 },
+  ),
+  diskSpaceCleanForciblyRatio: integer(
+    'percent of a volume',
+    85,
+    'From here on files go before their time; a full volume is full until it is back here',
+    { minimum: 30, maximum: 100 },
+  ),
+  diskSpaceWarningLevelRatio: integer(
+    'percent of a volume',
+    90,
+    'From here on a volume is full and nothing is stored; 100 for no such limit',
+    { minimum: 35, maximum: 100 },
+  ),
+  diskFreeSpaceMin: integer(
+    'MiB',
+    0,
+    'A volume with less than this left is full as well',
+    { minimum: 0 },
+  ),
+
   // the library's own
   compatibility: choice(
     ['4.9', '5.3'],

@@ -11,7 +11,8 @@ export type Visibility = 'written' | 'flushed' | 'confirmed'
 
 /**
  * What a store can be told. The names are those of RocketMQ's MessageStoreConfig, save for the
- * library's own `compatibility`, `backend`, `visibility`, `brokerChecks` and `readOnly`.
+ * library's own `compatibility`, `backend`, `visibility`, `brokerChecks`, `readOnly` and
+ * `diskFreeSpaceMin`.
  */
 export interface StoreOptions {
   /** Directory of the store; the one given to open takes its place. Default `${home}/store`. */
@@ -136,6 +137,23 @@ export interface StoreOptions {
   travelCqFileNumWhenGetMessage?: number
   /** Whether a slave, too, corrects the offset of a get that is out of range. Default false. */
   offsetCheckInSlave?: boolean
+  /**
+   * From here on a volume is short of room, and old files go at any hour. In percent of a volume,
+   * 10 to 95; default 75.
+   */
+  diskMaxUsedSpaceRatio?: number
+  /**
+   * From here on files go before their time; a full volume is full until it is back here. In
+   * percent of a volume, 30 to 100; default 85.
+   */
+  diskSpaceCleanForciblyRatio?: number
+  /**
+   * From here on a volume is full and nothing is stored; 100 for no such limit. In percent of a
+   * volume, 35 to 100; default 90.
+   */
+  diskSpaceWarningLevelRatio?: number
+  /** A volume with less than this left is full as well. In MiB, 0 or more; default 0. */
+  diskFreeSpaceMin?: number
   /**
    * The RocketMQ line whose behaviour and files are followed where the two differ. Default `5.3`.
    */

@@ -31,6 +31,7 @@ const of326: Partial<ResolvedOptions> = {
   storePathRootDir: root,
   storePathCommitLog: `${root}/commitlog`,
   maxMessageSize: 65_536,
+  diskMaxUsedSpaceRatio: 88,
 }
 
 const nameServersOf326 = [1, 2, 3, 4].map((number) => `rocketmq-nameserver${number}:9876`).join(';')
@@ -83,7 +84,6 @@ const expectations: Record<string, Expected> = {
       [8, 'listenPort', broker],
       [9, 'deleteWhen', later],
       [10, 'fileReservedTime', later],
-      [16, 'diskMaxUsedSpaceRatio', later],
       [22, 'storePathConsumeQueue', fixed],
       [24, 'storePathIndex', fixed],
       [26, 'storeCheckpoint', fixed],
@@ -96,7 +96,6 @@ const expectations: Record<string, Expected> = {
       namesrvAddr: nameServersOf326,
       deleteWhen: '04',
       fileReservedTime: '120',
-      diskMaxUsedSpaceRatio: '88',
       storePathConsumeQueue: `${root}/consumequeue`,
     },
   },
@@ -113,7 +112,6 @@ const expectations: Record<string, Expected> = {
       [16, 'listenPort', broker],
       [18, 'deleteWhen', later],
       [20, 'fileReservedTime', later],
-      [28, 'diskMaxUsedSpaceRatio', later],
       [34, 'storePathConsumeQueue', fixed],
       [36, 'storePathIndex', fixed],
       [38, 'storeCheckpoint', fixed],
