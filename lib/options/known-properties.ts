@@ -12,15 +12,13 @@ interface PropertyGroup {
  * for 3.x contain besides. A key stands in one group only.
  */
 const groups: readonly PropertyGroup[] = [
-  // retention and replication
+  // replication
   group('known, not used yet', `
-    allAckInSyncStateSet cleanFileForciblyEnable cleanResourceInterval
-    deleteCommitLogFilesInterval deleteConsumeQueueFilesInterval deleteFileBatchMax deleteWhen
-    destroyMapedFileIntervalForcibly enableAutoInSyncReplicas fileReservedTime
-    haFlowControlEnable haHousekeepingInterval haListenPort haMasterAddress haMaxGapNotInSync
-    haMaxTimeSlaveNotCatchup haSendHeartbeatInterval haSlaveFallbehindMax haTransferBatchSize
-    inSyncReplicas maxHaTransferByteInSecond minInSyncReplicas osPageCacheBusyTimeOutMills
-    redeleteHangedFileInterval slaveTimeout totalReplicas
+    allAckInSyncStateSet enableAutoInSyncReplicas haFlowControlEnable haHousekeepingInterval
+    haListenPort haMasterAddress haMaxGapNotInSync haMaxTimeSlaveNotCatchup
+    haSendHeartbeatInterval haSlaveFallbehindMax haTransferBatchSize inSyncReplicas
+    maxHaTransferByteInSecond minInSyncReplicas osPageCacheBusyTimeOutMills slaveTimeout
+    totalReplicas
   `),
   // what files of the 3.x time set
   group('the location is fixed under the root directory', `

@@ -1,5 +1,6 @@
 import { QUEUE_ENTRY_LENGTH } from '../format/queue-entry'
 import { delayLevelsAllowed, isDelayLevels } from './delay-levels'
+import { hoursAllowed, parseHours } from './hours'
 import type { Compatibility, ResolvedOptions } from './store-options'
 
 interface CommonDefinition<Value> {
@@ -96,6 +97,11 @@ const delayLevels: StringDefinition = {
   description: 'The delays that a message can ask for by level, level 1 first',
   allowed: delayLevelsAllowed,
   accepts: isDelayLevels,
+}
+
+function hours(value: string, description: string): StringDefinition {
+  const accepts = (given: string) => parseHours(given) !== undefined
+  return { type: 'string', default: both(value), description, allowed: hoursAllowed, accepts }
 }
 
 /**
@@ -259,6 +265,54 @@ export const optionTable: { readonly [Key in OptionKey]: DefinitionOf<ResolvedOp
   offsetCheckInSlave: boolean(
     false,
     'Whether a slave, too, corrects the offset of a get that is out of range',
+  ),
+
+  // retention
+  deleteWhen: hours(
+    '04',
+    'Hours of the day, local time, separated by semicolons, in which old files are deleted',
+  ),
+  fileReservedTime: integer('hours', 72, 'How long a commit log file is kept after its last message', {
+    minimum: 0,
+  }),
+  cleanFileForciblyEnable: boolean(
+    true,
+    'Whether files go before their time once diskSpaceCleanForciblyRatio is exceeded',
+  ),
+  deleteFileBatchMax: integer(
+    'files',
+    10,
+    'Most commit log files that are deleted before the next look at hour and disk',
+    { onlyIn53: true },
+  ),
+  cleanResourceInterval: integer(
+    'milliseconds',
+    10_000,
+    'Pause between two looks at what is to be deleted; the first one comes after a minute',
+  ),
+  deleteCommitLogFilesInterval: integer(
+    'milliseconds',
+    100,
+    'Pause behind the deletion of a commit log file',
+    { minimum: 0 },
+  ),
+  deleteConsumeQueueFilesInterval: integer(
+    'milliseconds',
+    100,
+    'Pause behind the deletion of files of a queue',
+    { minimum: 0 },
+  ),
+  destroyMappedFileIntervalForcibly: integer(
+    'milliseconds',
+    120_000,
+    'How long readers can put off the deletion of a file that they hold',
+    { minimum: 0 },
+  ),
+  redeleteHangedFileInterval: integer(
+    'milliseconds',
+    120_000,
+    'Pause between two tries to delete a file that was held, at any hour',
+    { minimum: 0 },
   ),
 
   // room on the disk

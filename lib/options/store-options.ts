@@ -138,6 +138,45 @@ export interface StoreOptions {
   /** Whether a slave, too, corrects the offset of a get that is out of range. Default false. */
   offsetCheckInSlave?: boolean
   /**
+   * Hours of the day, local time, separated by semicolons, in which old files are deleted. Default
+   * `04`.
+   */
+  deleteWhen?: string
+  /**
+   * How long a commit log file is kept after its last message. In hours, 0 or more; default 72.
+   */
+  fileReservedTime?: number
+  /**
+   * Whether files go before their time once diskSpaceCleanForciblyRatio is exceeded. Default true.
+   */
+  cleanFileForciblyEnable?: boolean
+  /**
+   * Most commit log files that are deleted before the next look at hour and disk. In files, 1 or
+   * more; default 10. Only in 5.3; 4.9 is as with 10.
+   */
+  deleteFileBatchMax?: number
+  /**
+   * Pause between two looks at what is to be deleted; the first one comes after a minute. In
+   * milliseconds, 1 or more; default 10000.
+   */
+  cleanResourceInterval?: number
+  /**
+   * Pause behind the deletion of a commit log file. In milliseconds, 0 or more; default 100.
+   */
+  deleteCommitLogFilesInterval?: number
+  /** Pause behind the deletion of files of a queue. In milliseconds, 0 or more; default 100. */
+  deleteConsumeQueueFilesInterval?: number
+  /**
+   * How long readers can put off the deletion of a file that they hold. In milliseconds, 0 or more;
+   * default 120000.
+   */
+  destroyMappedFileIntervalForcibly?: number
+  /**
+   * Pause between two tries to delete a file that was held, at any hour. In milliseconds, 0 or
+   * more; default 120000.
+   */
+  redeleteHangedFileInterval?: number
+  /**
    * From here on a volume is short of room, and old files go at any hour. In percent of a volume,
    * 10 to 95; default 75.
    */
@@ -171,9 +210,11 @@ export interface StoreOptions {
   mapedFileSizeCommitLog?: number
   /** The spelling of `mappedFileSizeConsumeQueue` in RocketMQ 3.x and early 4.x. */
   mapedFileSizeConsumeQueue?: number
+  /** The spelling of `destroyMappedFileIntervalForcibly` in all of RocketMQ. */
+  destroyMapedFileIntervalForcibly?: number
 }
 
-type OldSpelling = 'mapedFileSizeCommitLog' | 'mapedFileSizeConsumeQueue'
+type OldSpelling = 'mapedFileSizeCommitLog' | 'mapedFileSizeConsumeQueue' | 'destroyMapedFileIntervalForcibly'
 
 /** Every option with the value that holds. */
 export type ResolvedOptions = Required<Omit<StoreOptions, OldSpelling | 'visibility'>> & {

@@ -79,6 +79,15 @@ t.test('every option can be given, and is what holds', async (t) => {
     enabledAppendPropCRC: true,
     forceVerifyPropCRC: true,
     offsetCheckInSlave: true,
+    deleteWhen: '4;16',
+    fileReservedTime: 48,
+    cleanFileForciblyEnable: false,
+    deleteFileBatchMax: 13,
+    cleanResourceInterval: 14,
+    deleteCommitLogFilesInterval: 0,
+    deleteConsumeQueueFilesInterval: 0,
+    destroyMappedFileIntervalForcibly: 0,
+    redeleteHangedFileInterval: 0,
     diskMaxUsedSpaceRatio: 60,
     diskSpaceCleanForciblyRatio: 70,
     diskSpaceWarningLevelRatio: 80,
@@ -111,14 +120,21 @@ t.test('both spellings', async (t) => {
     message: /both of its spellings/,
     details: { key: 'mapedFileSizeCommitLog', value: 4096 },
   })
-  const unused = load('destroyMappedFileIntervalForcibly=1\ndestroyMapedFileIntervalForcibly=2')
+  const unused = load('warmMappedFileEnable=true\nwarmMapedFileEnable=false')
   t.same(
     unused.unusedProperties.map(({ key, value }) => [key, value]),
     [
-      ['destroyMappedFileIntervalForcibly', '1'],
-      ['destroyMapedFileIntervalForcibly', '2'],
+      ['warmMappedFileEnable', 'true'],
+      ['warmMapedFileEnable', 'false'],
     ],
   )
+})
+
+t.test('the hours of deletion, as RocketMQ reads them', async (t) => {
+  for (const deleteWhen of ['4', '04', '0;12;23', '04;16;', '+7']) t.equal(give({ deleteWhen }).options.deleteWhen, deleteWhen)
+  for (const deleteWhen of ['', ';4', '4,16', '4; 16', '24', '-1', 'noon']) {
+    t.match(refusal(() => give({ deleteWhen })), { code: 'ERR_INVALID_OPTION', details: { allowed: /0 to 23/ } }, deleteWhen)
+  }
 })
 
 t.test('the length of a queue file is rounded up to whole entries', async (t) => {
@@ -189,7 +205,7 @@ t.test('given options that only a broker has, or only a later version of the sto
     message: /^The store has no option brokerId; .* is a broker's option\.$/,
     details: { key: 'brokerId', value: 0, reason: "a broker's option" },
   })
-  t.match(refusal(() => give({ fileReservedTime: 48 })), {
+  t.match(refusal(() => give({ haListenPort: 10912 })), {
     code: 'ERR_UNKNOWN_OPTION',
     details: { reason: 'known, not used yet' },
   })
@@ -304,6 +320,7 @@ t.test('what only 5.3 has, under 4.9', async (t) => {
   const keys = optionKeys.filter((key) => optionTable[key].onlyIn53)
   t.same(keys.sort(), [
     'autoMessageVersionOnTopicLen',
+    'deleteFileBatchMax',
     'enabledAppendPropCRC',
     'forceVerifyPropCRC',
     'maxFilterMessageSize',

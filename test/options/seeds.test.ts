@@ -14,7 +14,6 @@ import { resolveOptions, type ResolvedOptions } from '../../lib/options/options'
 
 const directory = join('test', 'fixtures', 'seeds')
 const broker = "a broker's option"
-const later = 'known, not used yet'
 const fixed = 'the location is fixed under the root directory'
 const root = '/usr/local/rocketmq/store'
 
@@ -32,18 +31,17 @@ const of326: Partial<ResolvedOptions> = {
   storePathCommitLog: `${root}/commitlog`,
   maxMessageSize: 65_536,
   diskMaxUsedSpaceRatio: 88,
+  fileReservedTime: 120,
 }
 
 const nameServersOf326 = [1, 2, 3, 4].map((number) => `rocketmq-nameserver${number}:9876`).join(';')
 
 const twoMasters: Expected = {
-  options: {},
+  options: { fileReservedTime: 48 },
   unused: [
     [2, 'brokerClusterName', broker],
     [4, 'brokerName', broker],
     [6, 'brokerId', broker],
-    [7, 'deleteWhen', later],
-    [8, 'fileReservedTime', later],
     [15, 'namesrvAddr', broker],
     [19, 'brokerIP1', broker],
   ],
@@ -82,8 +80,6 @@ const expectations: Record<string, Expected> = {
       [6, 'autoCreateTopicEnable', broker],
       [7, 'autoCreateSubscriptionGroup', broker],
       [8, 'listenPort', broker],
-      [9, 'deleteWhen', later],
-      [10, 'fileReservedTime', later],
       [22, 'storePathConsumeQueue', fixed],
       [24, 'storePathIndex', fixed],
       [26, 'storeCheckpoint', fixed],
@@ -94,8 +90,6 @@ const expectations: Record<string, Expected> = {
       brokerName: 'broker-a|broker-b',
       brokerId: '0',
       namesrvAddr: nameServersOf326,
-      deleteWhen: '04',
-      fileReservedTime: '120',
       storePathConsumeQueue: `${root}/consumequeue`,
     },
   },
@@ -110,8 +104,6 @@ const expectations: Record<string, Expected> = {
       [12, 'autoCreateTopicEnable', broker],
       [14, 'autoCreateSubscriptionGroup', broker],
       [16, 'listenPort', broker],
-      [18, 'deleteWhen', later],
-      [20, 'fileReservedTime', later],
       [34, 'storePathConsumeQueue', fixed],
       [36, 'storePathIndex', fixed],
       [38, 'storeCheckpoint', fixed],
@@ -140,7 +132,6 @@ const expectations: Record<string, Expected> = {
       [9, 'autoCreateTopicEnable', broker],
       [11, 'autoCreateSubscriptionGroup', broker],
       [13, 'listenPort', broker],
-      [15, 'deleteWhen', later],
       [27, 'storePathConsumeQueue', fixed],
       [29, 'storePathIndex', fixed],
       [31, 'storeCheckpoint', fixed],
