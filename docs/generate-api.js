@@ -31,6 +31,13 @@ const sections = [
   { title: 'Recovery', names: ['RecoveryReport', 'RecoveryProgress', 'Damage'] },
   { title: 'Events', names: ['StoreEvents'] },
   { title: 'Dispatchers', names: ['Dispatcher', 'DispatchRecord'] },
+  {
+    title: 'Observation',
+    names: [
+      'registerPrometheus', 'observeWithOpenTelemetry', 'ObserveOptions', 'StoreObservation', 'ConsumerOffset', 'Labels', 'StoreChannels',
+      'PrometheusRegistry', 'OpenTelemetryMeter', 'OpenTelemetryInstrument', 'OpenTelemetryCallback',
+    ],
+  },
   { title: 'Errors', names: ['StoreError', 'isStoreError', 'ErrorDetails', 'ErrorCode', 'errorCodes'] },
 ]
 

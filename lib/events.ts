@@ -1,5 +1,11 @@
+import type { Channel } from 'node:diagnostics_channel'
 import { EventEmitter } from 'node:events'
+import { eventChannels } from './channels'
 import type { StoreEvents } from './types'
+
+function channelOf(name: keyof StoreEvents): Channel | undefined {
+  return eventChannels[name as keyof typeof eventChannels]
+}
 
 type Listener<Name extends keyof StoreEvents> = (event: StoreEvents[Name]) => void
 
@@ -23,11 +29,13 @@ export class StoreEmitter {
   }
 
   protected hasListeners(name: keyof StoreEvents): boolean {
-    return this.#emitter.listenerCount(name) > 0
+    return this.#emitter.listenerCount(name) > 0 || channelOf(name)?.hasSubscribers === true
   }
 
   protected emit<Name extends keyof StoreEvents>(name: Name, event: StoreEvents[Name]): void {
     if (!this.hasListeners(name)) return
+    const channel = channelOf(name)
+    if (channel?.hasSubscribers) channel.publish({ ...event, store: this })
     try {
       this.#emitter.emit(name, event)
     } catch (error) {

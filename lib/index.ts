@@ -2,11 +2,18 @@ export { MessageStore } from './store'
 export { PutResult } from './put-result'
 export { GetResult } from './read/get-result'
 export { StoredMessage } from './format/stored-message'
+export { observeWithOpenTelemetry } from './observe/open-telemetry'
+export { registerPrometheus } from './observe/prometheus'
 export { StoreError, isStoreError, errorCodes } from './errors'
 export type { ErrorCode, ErrorDetails } from './errors'
 export type { StoreOptions, ResolvedOptions, UnusedProperty, Compatibility, FlushDiskType, BrokerRole, Visibility } from './options/options'
 export type { Clock } from './storage/ports'
+export type { ObserveOptions, StoreObservation } from './observe/store-metrics'
+export type { ConsumerOffset } from './observe/consumer-lag'
+export type { Labels } from './observe/metrics'
+export type { OpenTelemetryCallback, OpenTelemetryInstrument, OpenTelemetryMeter } from './observe/open-telemetry'
+export type { PrometheusRegistry } from './observe/prometheus'
 export type {
   Damage, DispatchRecord, Dispatcher, GetRequest, GetStatus, Message, MessageBatch, MessageFilter, OffsetByTimeRequest, OpenOptions,
-  Properties, PutStatus, QueryRequest, QueryResult, QueueInfo, ReadRequest, RecoveryProgress, RecoveryReport, StoreEvents,
+  Properties, PutStatus, QueryRequest, QueryResult, QueueInfo, ReadRequest, RecoveryProgress, RecoveryReport, StoreChannels, StoreEvents,
 } from './types'

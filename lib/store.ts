@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { MessageEncoder, assertMessage, type Refusal } from './commit-log/message-encoder'
+import { appendChannel, readChannel } from './channels'
 import { Dispatchers, assertDispatchers } from './dispatch/dispatchers'
 import { StoreError, assertWhole, type ErrorCode } from './errors'
 import { StoreEmitter } from './events'
@@ -25,7 +26,7 @@ import { ManifestWriter } from './recovery/manifest-writer'
 import { RecordCheck } from './recovery/record-check'
 import { replayRecords } from './recovery/replay'
 import type {
-  GetRequest, Message, MessageBatch, OffsetByTimeRequest, OpenOptions, QueryRequest, QueryResult, QueueInfo, ReadRequest, RecoveryReport,
+  GetRequest, Message, MessageBatch, OffsetByTimeRequest, OpenOptions, QueryRequest, QueryResult, QueueInfo, ReadRequest, RecoveryReport, StoreChannels,
 } from './types'
 
 /**
@@ -141,7 +142,7 @@ export class MessageStore extends StoreEmitter {
     this.#assertWritable()
     assertMessage(message)
     const now = this.#parts.clock.now()
-    return this.#write(this.#roleRefusal ?? this.#encoder.prepare(message, now), now)
+    return this.#published(message, this.#write(this.#roleRefusal ?? this.#encoder.prepare(message, now), now))
   }
 
   /** {@link append} for messages that are stored next to each other, or not at all. */
@@ -149,7 +150,7 @@ export class MessageStore extends StoreEmitter {
     this.#assertWritable()
     assertMessage(batch)
     const now = this.#parts.clock.now()
-    return this.#write(this.#roleRefusal ?? this.#encoder.prepareBatch(batch, now), now)
+    return this.#published(batch, this.#write(this.#roleRefusal ?? this.#encoder.prepareBatch(batch, now), now))
   }
 
   /**
@@ -194,6 +195,11 @@ export class MessageStore extends StoreEmitter {
     return PutResult.stored(records, count, totalSize)
   }
 
+  #published(message: Message | MessageBatch, result: PutResult): PutResult {
+    if (appendChannel.hasSubscribers) appendChannel.publish({ store: this, message, result } satisfies StoreChannels['mqstore:append'])
+    return result
+  }
+
   async #acknowledge(result: PutResult, waits: boolean): Promise<PutResult> {
     const { options } = this.#parts
     if (!result.isStored() || !waits) return result
@@ -213,7 +219,9 @@ export class MessageStore extends StoreEmitter {
   /** Reads messages of a queue by the engine's rules; never waits. @throws ERR_STORE_CLOSED, ERR_INVALID_ARGUMENT */
   get(request: GetRequest): GetResult {
     this.#assertOpen()
-    return this.#getter.get(request)
+    const result = this.#getter.get(request)
+    if (readChannel.hasSubscribers) readChannel.publish({ store: this, request, result } satisfies StoreChannels['mqstore:read'])
+    return result
   }
 
   /** The messages of a queue from an offset on, and, unless `follow` is false, those still to come. Ends when the store closes. */
@@ -345,6 +353,11 @@ export class MessageStore extends StoreEmitter {
   /** `native` or `mmap-io`. */
   get backend(): string {
     return this.#parts.backend.name
+  }
+
+  /** @internal What the metrics ask beside the store itself. */
+  get surroundings(): Pick<StoreParts, 'clock' | 'disk'> {
+    return this.#parts
   }
 
   /** What the open found and did. */

@@ -2,6 +2,9 @@ import type { StoreOptions } from './options/options'
 import type { Clock } from './storage/ports'
 import type { StoredMessage } from './format/stored-message'
 import type { StoreError } from './errors'
+import type { PutResult } from './put-result'
+import type { GetResult } from './read/get-result'
+import type { MessageStore } from './store'
 
 /**
  * Names and values of a message's properties, in the order in which they are stored. Refused where, encoded, they end in a NUL
@@ -259,4 +262,22 @@ export interface StoreEvents {
   recovered: RecoveryReport
   /** The store has given the directory back. */
   closed: Record<string, never>
+}
+
+/**
+ * What is published to the channels of `node:diagnostics_channel`, for all stores of the process, while somebody has subscribed.
+ * Subscribers are called within the call that they hear of, and what they throw surfaces as an uncaught exception.
+ */
+export interface StoreChannels {
+  /**
+   * A message or batch is in the log, or was refused: `result.status` says which. Of `put`, this is what `append` would have
+   * answered, before anything was waited for. What throws is not published.
+   */
+  'mqstore:append': { store: MessageStore; message: Message | MessageBatch; result: PutResult }
+  /** `get` has answered; `read` asks `get` for up to 32 messages at a time. */
+  'mqstore:read': { store: MessageStore; request: GetRequest; result: GetResult }
+  /** The commit log from `from` to `to` is on the disk now; the fields of the event `flush`. */
+  'mqstore:flush': { store: MessageStore } & StoreEvents['flush']
+  /** A store has been opened, read-only or not; the fields of the event `recovered`. */
+  'mqstore:recover': { store: MessageStore } & StoreEvents['recovered']
 }

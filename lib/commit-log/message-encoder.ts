@@ -8,6 +8,7 @@ import { PROPERTY_CRC_LENGTH, reservePropertyCrc } from '../format/property-crc'
 import {
   MAGIC_V1, MAGIC_V2, PROPERTIES_LENGTH_SIZE, RecordFields, SysFlag, TOPIC_LENGTH_MAX_V1, TOPIC_LENGTH_MAX_V2, encodeTopic, isQueued, recordSize,
 } from '../format/record'
+import { RETRY_TOPIC_PREFIX } from '../format/system-topics'
 import { SCHEDULE_TOPIC } from '../format/tags-code'
 import { canNameDirectory, type Topic, type TopicTable } from '../consume-queue/topic-table'
 import type { Message, MessageBatch, Properties, PutStatus } from '../types'
@@ -46,7 +47,6 @@ const HOSTS_REMEMBERED_MAX = 1024
 const DEFAULT_HOST = '127.0.0.1:0'
 const defaultHostBytes = encodeHost(DEFAULT_HOST)
 const NO_PROPERTIES: Properties = {}
-const RETRY_TOPIC_PREFIX = '%RETRY%'
 
 /**
  * Turns messages into records, and refuses what the engine would refuse, or would store so that it cannot be

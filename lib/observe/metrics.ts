@@ -1,0 +1,66 @@
+/** Names and values that tell the values of one metric apart. */
+export type Labels = Readonly<Record<string, string>>
+
+/** How a metric is called, and what it measures; the names and labels are those of RIP-46 wherever RocketMQ has the metric. */
+export interface Metric {
+  type: 'counter' | 'gauge' | 'histogram'
+  /** Empty for a plain number. */
+  unit: '' | 'bytes' | 'milliseconds'
+  description: string
+  labels: readonly string[]
+}
+
+export interface HistogramMetric extends Metric {
+  type: 'histogram'
+  bounds: readonly number[]
+}
+
+const incoming = ['topic', 'message_type', 'is_system'] as const
+const outgoing = ['topic', 'is_system'] as const
+const storage = ['storage_type', 'storage_medium'] as const
+const consumer = ['consumer_group', 'topic', 'is_retry', 'is_system'] as const
+
+export const counters = {
+  rocketmq_messages_in_total: { type: 'counter', unit: '', description: 'Messages stored', labels: incoming },
+  rocketmq_throughput_in_total: { type: 'counter', unit: 'bytes', description: 'Bytes of the records stored', labels: incoming },
+  rocketmq_messages_out_total: { type: 'counter', unit: '', description: 'Messages that gets have found', labels: outgoing },
+  rocketmq_throughput_out_total: { type: 'counter', unit: 'bytes', description: 'Bytes of the records that gets have found', labels: outgoing },
+} as const satisfies Record<string, Metric>
+
+export const gauges = {
+  rocketmq_storage_size: { type: 'gauge', unit: 'bytes', description: 'What is used of the volume that holds the store', labels: storage },
+  rocketmq_storage_flush_behind_bytes: { type: 'gauge', unit: 'bytes', description: 'Bytes of the commit log that a power cut would take', labels: storage },
+  rocketmq_storage_dispatch_behind_bytes: {
+    type: 'gauge', unit: 'bytes', description: 'Bytes of the commit log without queue entries: always 0, each message gets its own with it', labels: storage,
+  },
+  rocketmq_storage_message_reserve_time: {
+    type: 'gauge', unit: 'milliseconds', description: 'Age of the first message that is kept; absent without one', labels: storage,
+  },
+  rocketmq_consumer_lag_messages: { type: 'gauge', unit: '', description: 'Messages that a group has still to consume', labels: consumer },
+  rocketmq_consumer_lag_latency: {
+    type: 'gauge', unit: 'milliseconds', description: 'Age of the first message that a group has still to consume, 0 without one', labels: consumer,
+  },
+  mqstore_failed: { type: 'gauge', unit: '', description: '1 once the store has stopped acknowledging, else 0', labels: [] },
+} as const satisfies Record<string, Metric>
+
+const KIB = 1024
+const MIB = 1024 * KIB
+
+export const histograms = {
+  rocketmq_message_size: {
+    type: 'histogram', unit: 'bytes', description: 'Bytes of a record; of a batch, the mean of its records, once', labels: incoming,
+    bounds: [KIB, 4 * KIB, 512 * KIB, MIB, 2 * MIB, 4 * MIB],
+  },
+  mqstore_flush_time: {
+    type: 'histogram', unit: 'milliseconds', description: 'How long a flush of the commit log took', labels: [],
+    bounds: [1, 5, 10, 20, 50, 200, 500, 1000, 5000],
+  },
+} as const satisfies Record<string, HistogramMetric>
+
+/** Keys of a table, as what they are. */
+export function namesOf<Table extends object>(table: Table): (keyof Table & string)[] {
+  return Object.keys(table) as (keyof Table & string)[]
+}
+
+export type NumberName = keyof typeof counters | keyof typeof gauges
+export type HistogramName = keyof typeof histograms

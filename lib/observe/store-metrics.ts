@@ -1,0 +1,122 @@
+import { isStoreError } from '../errors'
+import type { MessageStore } from '../store'
+import { lagOfConsumers, type ConsumerOffset } from './consumer-lag'
+import type { Histogram } from './histogram'
+import type { HistogramName, Labels, NumberName } from './metrics'
+import { Traffic, type RecordValue } from './traffic'
+
+/** What may be said about the metrics of a store. */
+export interface ObserveOptions {
+  /**
+   * Labels that every value gets, and by which several stores are told apart. A broker has `cluster`, `node_type` (`broker`) and
+   * `node_id` (its name); default none.
+   */
+  labels?: Labels
+  /** How far consumer groups have come, asked whenever their lag is; default nobody, and no lag. */
+  consumerOffsets?(): Iterable<ConsumerOffset>
+}
+
+/** The metrics of a store that somebody looks at. */
+export interface StoreObservation {
+  /** Ends it, and removes what was registered. Idempotent; the store does so itself when it closes. */
+  stop(): void
+}
+
+export interface Sample {
+  labels: Labels
+  value: number
+}
+
+export interface HistogramSample {
+  labels: Labels
+  histogram: Histogram
+}
+
+/** The values of all metrics of a store. What need not be counted is looked up when it is asked for. */
+export class StoreMetrics {
+  readonly #store: MessageStore
+  readonly #labels: Labels
+  readonly #storageLabels: Labels
+  readonly #consumerOffsets: () => Iterable<ConsumerOffset>
+  readonly #traffic: Traffic
+  readonly #numbers: Record<NumberName, () => Iterable<Sample>>
+  readonly #histograms: Record<HistogramName, () => Iterable<HistogramSample>>
+
+  constructor(store: MessageStore, { labels = {}, consumerOffsets = () => [] }: ObserveOptions, record?: RecordValue) {
+    this.#store = store
+    this.#labels = labels
+    this.#storageLabels = { ...labels, storage_type: 'local', storage_medium: 'disk' }
+    this.#consumerOffsets = consumerOffsets
+    const traffic = new Traffic(store, labels, record)
+    this.#traffic = traffic
+    this.#numbers = {
+      rocketmq_messages_in_total: () => map(traffic.incoming(), ({ labels, messages }) => ({ labels, value: messages })),
+      rocketmq_throughput_in_total: () => map(traffic.incoming(), ({ labels, bytes }) => ({ labels, value: bytes })),
+      rocketmq_messages_out_total: () => map(traffic.outgoing(), ({ labels, messages }) => ({ labels, value: messages })),
+      rocketmq_throughput_out_total: () => map(traffic.outgoing(), ({ labels, bytes }) => ({ labels, value: bytes })),
+      rocketmq_storage_size: () => this.#storage(this.#usedBytes()),
+      rocketmq_storage_flush_behind_bytes: () => this.#storage(store.maxPhyOffset - store.flushedOffset),
+      rocketmq_storage_dispatch_behind_bytes: () => this.#storage(0),
+      rocketmq_storage_message_reserve_time: () => this.#storage(this.#reserveTime()),
+      rocketmq_consumer_lag_messages: () => map(this.#lags(), ({ labels, messages }) => ({ labels, value: messages })),
+      rocketmq_consumer_lag_latency: () => map(this.#lags(), ({ labels, milliseconds }) => ({ labels, value: milliseconds })),
+      mqstore_failed: () => [{ labels, value: store.failure === undefined ? 0 : 1 }],
+    }
+    this.#histograms = {
+      rocketmq_message_size: () => map(traffic.incoming(), ({ labels, sizes }) => ({ labels, histogram: sizes })),
+      mqstore_flush_time: () => [{ labels, histogram: traffic.flushTimes }],
+    }
+  }
+
+  /** The values of a counter or gauge; none where the store cannot tell, as when it is closing. */
+  read(name: NumberName): Sample[] {
+    try {
+      return [...this.#numbers[name]()]
+    } catch (error) {
+      // One value that cannot be had is no reason to have none of the others.
+      if (isStoreError(error)) return []
+      throw error
+    }
+  }
+
+  readHistogram(name: HistogramName): HistogramSample[] {
+    return [...this.#histograms[name]()]
+  }
+
+  stop(): void {
+    this.#traffic.stop()
+  }
+
+  #storage(value: number | undefined): Sample[] {
+    return value === undefined ? [] : [{ labels: this.#storageLabels, value }]
+  }
+
+  #usedBytes(): number | undefined {
+    const usage = this.#store.surroundings.disk.usage(this.#store.directory)
+    return usage && usage.totalBytes - usage.freeBytes
+  }
+
+  #reserveTime(): number | undefined {
+    const earliest = this.#store.earliestMessageTime()
+    return earliest < 0 ? undefined : this.#store.surroundings.clock.now() - earliest
+  }
+
+  #lags(): ReturnType<typeof lagOfConsumers> {
+    return lagOfConsumers(this.#store, this.#labels, this.#consumerOffsets())
+  }
+}
+
+/** Ends an observation once: when it is told to, or when the store closes. */
+export function endWith(store: MessageStore, end: () => void): StoreObservation {
+  const stop = (): void => {
+    store.off('closed', stop)
+    end()
+    end = () => {}
+  }
+  store.on('closed', stop)
+  return { stop }
+}
+
+function* map<From, To>(values: Iterable<From>, convert: (value: From) => To): Generator<To> {
+  for (const value of values) yield convert(value)
+}
