@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { QUEUE_ENTRY_LENGTH } from '../format/queue-entry'
 import { parseSegmentName, segmentName } from '../format/file-name'
 import type { DescriptorCache } from '../storage/descriptor-cache'
+import { isShared, makeOwn } from '../storage/own-file'
 import type { FileSystem } from '../storage/ports'
 import { nonZeroRanges, writeZeros } from '../storage/zeros'
 
@@ -30,11 +31,14 @@ export class QueueFiles {
   readonly #starts: number[]
   /** Entries that were wrong in the files, and could not be written there. */
   readonly #mended = new Map<number, Buffer>()
+  /** Of the starts, those of files that a backup had as well when the store opened. */
+  #shared: number[]
 
-  constructor(context: QueueFilesContext, directory: string, starts: number[]) {
+  constructor(context: QueueFilesContext, directory: string, starts: number[], shared: number[] = []) {
     this.#context = context
     this.directory = directory
     this.#starts = starts
+    this.#shared = shared
   }
 
   /**
@@ -43,6 +47,7 @@ export class QueueFiles {
    */
   static load(context: QueueFilesContext, directory: string): { files: QueueFiles; isDamaged: boolean } {
     const starts: number[] = []
+    const shared: number[] = []
     let isDamaged = false
     for (const name of context.files.list(directory) ?? []) {
       const path = join(directory, name)
@@ -51,17 +56,18 @@ export class QueueFiles {
         context.warn('not a consume queue file: ignored', path)
         continue
       }
-      const size = context.files.status(path)?.size
+      const { size, links } = context.files.status(path) ?? { size: undefined, links: 1 }
       const isNext = starts.length === 0 || from / QUEUE_ENTRY_LENGTH === starts[starts.length - 1]! + context.entriesPerFile
       if (!isDamaged && isNext && size === context.entriesPerFile * QUEUE_ENTRY_LENGTH) {
         starts.push(from / QUEUE_ENTRY_LENGTH)
+        if (links > 1) shared.push(from / QUEUE_ENTRY_LENGTH)
         continue
       }
       isDamaged ||= size !== 0
       context.warn(`a consume queue file of ${size} bytes${isNext ? '' : ' without the one before it'}: removed, the log has what was in it`, path)
       if (!context.readOnly) context.files.remove(path)
     }
-    return { files: new QueueFiles(context, directory, starts), isDamaged }
+    return { files: new QueueFiles(context, directory, starts, shared), isDamaged }
   }
 
   get starts(): readonly number[] {
@@ -90,10 +96,10 @@ export class QueueFiles {
     return found
   }
 
-  /** Puts an entry right: in its file where that can be written, in memory otherwise. */
+  /** Puts an entry right: in its file where that can be written and is no backup's as well, in memory otherwise. */
   mend(index: number, entry: Uint8Array): void {
     try {
-      if (!this.#context.readOnly) {
+      if (!this.#context.readOnly && !isShared(this.#context.files, this.#path(this.#startOf(index)))) {
         this.write(index, 1, entry, 0)
         return
       }
@@ -119,6 +125,17 @@ export class QueueFiles {
       count -= now
       sourceOffset += now * QUEUE_ENTRY_LENGTH
     }
+  }
+
+  /** Before entries from `index` on are written anew: the files that hold them may be part of a backup as well. */
+  async makeOwn(index: number): Promise<void> {
+    const { files, descriptors, readOnly, entriesPerFile } = this.#context
+    if (readOnly || this.#shared.length === 0) return
+    for (const start of this.#shared.filter((start) => start + entriesPerFile > index && this.#starts.includes(start))) {
+      descriptors.forget(this.#path(start))
+      await makeOwn(files, this.#path(start))
+    }
+    this.#shared = this.#shared.filter((start) => start + entriesPerFile <= index)
   }
 
   /** Leaves nothing but zeros from entry `index` on, so that no stale entry comes back. */

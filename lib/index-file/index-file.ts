@@ -4,6 +4,7 @@ import {
 import { StoreError } from '../errors'
 import { viewOf } from '../format/bytes'
 import { fromWords, highWord, readLong, writeLong } from '../format/long'
+import { makeOwn } from '../storage/own-file'
 import type { Backend, Mapping } from '../storage/ports'
 
 /** How many slots and entries the files of a store have. */
@@ -263,6 +264,12 @@ export class IndexFile {
     this.#endAt(entry, previous)
     this.#forgetFaultedMap()
     return lostFrom
+  }
+
+  /** Before the file is written to again: it may be part of a backup as well. */
+  async makeOwn(): Promise<void> {
+    this.close()
+    await makeOwn(this.#backend.files, this.path)
   }
 
   /**

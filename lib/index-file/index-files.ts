@@ -110,6 +110,7 @@ export class IndexFiles {
         this.#dropActive()
         continue
       }
+      if (!this.#options.readOnly) await file.makeOwn()
       const lostFrom = await file.keepBelow(from, previous, pause)
       if (lostFrom >= from) break
       from = lostFrom

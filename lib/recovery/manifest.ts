@@ -1,6 +1,6 @@
-import { dirname } from 'node:path'
 import type { ConsumeQueue } from '../consume-queue/consume-queue'
 import type { IndexFiles } from '../index-file/index-files'
+import { readCheckedJson, writeCheckedJson } from '../storage/checked-json'
 import type { Backend } from '../storage/ports'
 
 /** The library's own file, which the engine passes over. */
@@ -21,9 +21,6 @@ export interface FoundManifest extends Manifest {
   isDamaged: boolean
 }
 
-/** Bytes; no store has so many queues. */
-const LENGTH_MAX = 1 << 28
-
 const NOTHING: Manifest = { indexFiles: [], indexIsDamaged: false, queues: [] }
 
 /** @param upTo commit log offset; messages from there on are not counted */
@@ -41,46 +38,15 @@ export function makeManifest(queues: Iterable<ConsumeQueue>, index: IndexFiles |
  * Writes the list of derived files, at a close and whenever the log has a new segment. What is lost leaves no trace otherwise: the messages of a queue
  * may all lie in old segments, which no open reads.
  */
-export async function writeManifest(backend: Backend, path: string, manifest: Manifest): Promise<void> {
-  const { files } = backend
-  const content = Buffer.from(JSON.stringify(manifest))
-  const bytes = Buffer.concat([content, Buffer.from(`\n${backend.crc32(content, 0, content.length)}\n`)])
-  const draft = `${path}.draft`
-  if (files.status(draft) !== undefined) files.remove(draft)
-  const descriptor = files.open(draft, 'create')
-  try {
-    files.write(descriptor, bytes, 0, bytes.length, 0)
-    await files.sync(descriptor)
-  } finally {
-    files.close(descriptor)
-  }
-  files.rename(draft, path)
-  await files.syncDirectory(dirname(path))
+export function writeManifest(backend: Backend, path: string, manifest: Manifest): Promise<void> {
+  return writeCheckedJson(backend, path, manifest)
 }
 
 /** Empty where there is none, or not the one that was written: the list is a help, and not needed. */
 export function readManifest(backend: Backend, path: string): FoundManifest {
-  const { files } = backend
-  const size = files.status(path)?.size
-  if (size === undefined) return { ...NOTHING, isDamaged: false }
-  const content = size > LENGTH_MAX ? undefined : readWhole(backend, path, size)
-  return { ...(content ?? NOTHING), isDamaged: content === undefined }
-}
-
-function readWhole(backend: Backend, path: string, size: number): Manifest | undefined {
-  const { files } = backend
-  const bytes = Buffer.alloc(size)
-  const descriptor = files.open(path, 'read')
-  try {
-    files.read(descriptor, bytes, 0, size, 0)
-    const end = bytes.indexOf('\n')
-    const isWhole = end >= 0 && bytes.toString('latin1', end) === `\n${backend.crc32(bytes, 0, end)}\n`
-    return isWhole ? (JSON.parse(bytes.toString('utf8', 0, end)) as Manifest) : undefined
-  } catch {
-    return undefined
-  } finally {
-    files.close(descriptor)
-  }
+  const found = readCheckedJson(backend, path)
+  const isDamaged = found === 'damaged'
+  return { ...(isDamaged || found === undefined ? NOTHING : (found as Manifest)), isDamaged }
 }
 
 /**

@@ -44,7 +44,7 @@ export interface RecoveryContext {
 /** Brings log, queues and index to one state, in which every whole message of the log has its place. */
 export async function recover(context: RecoveryContext): Promise<Omit<RecoveryReport, 'files' | 'milliseconds'>> {
   const { log, queues } = context
-  const endsAreRight = !context.isClean || !cutWrongEnds(context)
+  const endsAreRight = !context.isClean || !(await cutWrongEnds(context))
   const row = chooseCase({
     hasLog: log.segments.length > 0,
     hasQueues: queues.logEnd >= 0,
@@ -67,7 +67,7 @@ export async function recover(context: RecoveryContext): Promise<Omit<RecoveryRe
   const from = log.segments.at(restartedFrom)!.fromOffset
   log.setEnd(result.end)
   log.lastStoreTimestamp = result.lastStoreTimestamp
-  const zeroed = cutLog(context, result.end)
+  const zeroed = await cutLog(context, result.end)
   if (!context.readOnly) await flushLog(context, from, zeroed.to)
   await cutDerived(context, result.end, context.isClean && row.scan !== 'log-start')
   if (context.isClean) keepPlaces(context)
@@ -113,11 +113,18 @@ async function forgetFrom(context: RecoveryContext, scanStart: number, cut: Map<
   for (const queue of queues) {
     const first = queue.firstAtOrBehind(from)
     if (first < queue.maxOffset) cut.set(queue, first)
-    queue.truncate(first)
+    await truncate(queue, first)
   }
   const indexFrom = index === undefined ? from : await index.cutFrom(from, () => pauseForIndex(context))
-  if (cutWrongEnds(context)) return 0
+  if (await cutWrongEnds(context)) return 0
   return indexFrom < from ? Math.max(0, log.segments.indexOf(indexFrom)) : scanStart
+}
+
+/** Drops the entries from `index` on, for others to take their places. */
+async function truncate(queue: ConsumeQueue, index: number): Promise<void> {
+  if (index >= queue.maxOffset) return
+  await queue.files.makeOwn(index)
+  queue.truncate(index)
 }
 
 /**
@@ -125,7 +132,7 @@ async function forgetFrom(context: RecoveryContext, scanStart: number, cut: Map<
  * where the next message goes. Of a queue without its first file all is taken off.
  * @returns whether there were any
  */
-function cutWrongEnds({ log, queues, backend, forceVerifyPropCRC }: RecoveryContext): boolean {
+async function cutWrongEnds({ log, queues, backend, forceVerifyPropCRC }: RecoveryContext): Promise<boolean> {
   if (log.segments.length === 0) return false
   const check = new RecordCheck({ checkCRC: false, forceVerifyPropCRC, crc32: backend.crc32.bind(backend) })
   let someWere = false
@@ -136,7 +143,7 @@ function cutWrongEnds({ log, queues, backend, forceVerifyPropCRC }: RecoveryCont
     let end = hasBeginning ? queue.maxOffset : 0
     while (end > 0 && !isRightEnd(log, check, queue, end - 1)) end--
     someWere ||= end < queue.maxOffset
-    queue.truncate(end)
+    await truncate(queue, end)
   }
   return someWere
 }
@@ -227,13 +234,14 @@ function dropCaches({ log, readOnly }: RecoveryContext, scanStart: number): void
 }
 
 /** Removes what lies behind the end: stale bytes must not come back as messages after the next crash. */
-function cutLog({ log, backend, readOnly }: RecoveryContext, end: number): { bytes: number; to: number } {
+async function cutLog({ log, backend, readOnly }: RecoveryContext, end: number): Promise<{ bytes: number; to: number }> {
   while (log.segments.last !== undefined && log.segments.last.fromOffset > end) {
     const segment = log.segments.pop()!
     segment.close()
     if (!readOnly) backend.files.remove(segment.path)
   }
   const last = log.segments.last!
+  if (!readOnly) await last.makeOwn()
   let bytes = 0
   let to = end
   for (const range of nonZeroRanges(backend.files, last.descriptor, end - last.fromOffset, last.size)) {
@@ -249,7 +257,8 @@ async function cutDerived(context: RecoveryContext, end: number, endsAreKnown: b
   const { queues, index, readOnly } = context
   for (const queue of queues) {
     const isAhead = queue.logEnd > end
-    if (isAhead) queue.truncate(queue.firstAtOrBehind(end))
+    if (isAhead) await truncate(queue, queue.firstAtOrBehind(end))
+    await queue.files.makeOwn(queue.maxOffset)
     if (!readOnly && (isAhead || !endsAreKnown)) queue.finishTruncation()
   }
   if (index !== undefined && index.coveredOffset >= end) await index.cutFrom(end, () => pauseForIndex(context))

@@ -22,6 +22,7 @@ class MemoryFile {
   size = 0
   modifiedTime: number
   lockedBy: number | undefined
+  links = 1
   readonly mappings = new Set<MemoryMapping>()
 
   constructor(
@@ -93,7 +94,7 @@ class MemoryFileSystem implements FileSystem, Mapper {
   status(name: string): FileStatus | undefined {
     const resolved = path.resolve(name)
     const directory = this.directories.get(resolved)
-    if (directory !== undefined) return { device: 1, size: 0, isDirectory: true, ...directory }
+    if (directory !== undefined) return { device: 1, size: 0, isDirectory: true, links: 1, ...directory }
     const file = this.files.get(resolved)
     return file && statusFrom(file)
   }
@@ -163,12 +164,42 @@ class MemoryFileSystem implements FileSystem, Mapper {
     const file = this.files.get(source)
     if (file === undefined || !this.directories.has(path.dirname(target))) throw failure('rename', from, 'ENOENT')
     if (this.directories.has(target)) throw failure('rename', from, 'EISDIR')
+    if (this.files.has(target)) this.files.get(target)!.links--
     this.files.delete(source)
     this.files.set(target, file)
   }
 
   remove(name: string): void {
-    if (!this.files.delete(path.resolve(name))) throw failure('remove', name, 'ENOENT')
+    const file = this.files.get(path.resolve(name))
+    if (file === undefined) throw failure('remove', name, 'ENOENT')
+    file.links--
+    this.files.delete(path.resolve(name))
+  }
+
+  removeDirectory(name: string): void {
+    if (this.list(name)?.length !== 0) throw failure('remove', name, this.list(name) === undefined ? 'ENOENT' : 'ENOTEMPTY')
+    this.directories.delete(path.resolve(name))
+  }
+
+  link(from: string, to: string): void {
+    const file = this.files.get(path.resolve(from))
+    if (file === undefined || !this.directories.has(path.dirname(path.resolve(to)))) throw failure('link', to, 'ENOENT')
+    if (this.status(to) !== undefined) throw failure('link', to, 'EEXIST')
+    file.links++
+    this.files.set(path.resolve(to), file)
+  }
+
+  async copyFile(from: string, to: string): Promise<void> {
+    const source = this.open(from, 'read')
+    const target = this.open(to, 'create')
+    await this.copyRange(source, target, 0, Infinity)
+    this.close(source)
+    this.close(target)
+  }
+
+  async copyRange(source: number, target: number, from: number, to: number): Promise<void> {
+    const { content, size } = this.fileOf(source)
+    if (from < size) this.write(target, content, from, Math.min(to, size) - from, from)
   }
 
   setModifiedTime(name: string, milliseconds: number): void {
@@ -244,7 +275,7 @@ class MemoryMapping implements Mapping {
 }
 
 function statusFrom(file: MemoryFile): FileStatus {
-  return { device: 1, inode: file.inode, size: file.size, isDirectory: false, modifiedTime: file.modifiedTime }
+  return { device: 1, inode: file.inode, size: file.size, isDirectory: false, modifiedTime: file.modifiedTime, links: file.links }
 }
 
 function failure(operation: string, file: string, reason: string): StoreError {

@@ -8,19 +8,23 @@ const closeAsync = promisify(fs.close)
 const synchronize = promisify(fs.fsync)
 const synchronizeData = promisify(fs.fdatasync)
 const readIntoMany = promisify(fs.readv)
+const readAsync = promisify(fs.read)
+const writeAsync = promisify(fs.write)
+const copyAsync = promisify(fs.copyFile)
 const nextTurn = promisify(setImmediate)
 
 const openFlags = { read: 'r', write: 'r+', create: 'wx+' } as const
 
 const reserveChunkSize = 1024 * 1024
 const zeros = Buffer.alloc(reserveChunkSize)
+const copyChunkSize = 1024 * 1024
 
 /** What is read ahead goes nowhere: many times the same few bytes of memory, so that one call reads far and stays in the cache. */
 const SINK_SIZE = 64 << 10
 const sinks: Buffer[] = new Array(1024).fill(Buffer.alloc(SINK_SIZE))
 
 /** What a disk can be too full for. A flush is not among them: by then the store has promised the room. */
-const operationsThatNeedRoom = new Set(['write', 'reserve', 'truncate', 'create', 'make directory', 'rename'])
+const operationsThatNeedRoom = new Set(['write', 'reserve', 'truncate', 'create', 'make directory', 'rename', 'link', 'copy to'])
 
 /** @returns what the port throws where a system call failed on `file` */
 export function fileError(operation: string, file: string, cause: unknown, offset?: number): StoreError {
@@ -189,6 +193,38 @@ export class NodeFileSystem implements FileSystem {
     this.attempt('remove', path, () => fs.unlinkSync(path))
   }
 
+  removeDirectory(path: string): void {
+    this.attempt('remove', path, () => fs.rmdirSync(path))
+  }
+
+  link(from: string, to: string): void {
+    this.attempt('link', to, () => fs.linkSync(from, to))
+  }
+
+  async copyFile(from: string, to: string): Promise<void> {
+    try {
+      await copyAsync(from, to, fs.constants.COPYFILE_EXCL | fs.constants.COPYFILE_FICLONE)
+    } catch (error) {
+      throw fileError('copy to', to, error)
+    }
+  }
+
+  async copyRange(source: number, target: number, from: number, to: number): Promise<void> {
+    const chunk = Buffer.allocUnsafeSlow(Math.min(copyChunkSize, to - from))
+    try {
+      for (let at = from; at < to; ) {
+        const { bytesRead } = await readAsync(source, chunk, 0, Math.min(chunk.length, to - at), at)
+        if (bytesRead === 0) return
+        for (let written = 0; written < bytesRead; ) {
+          written += (await writeAsync(target, chunk, written, bytesRead - written, at + written)).bytesWritten
+        }
+        at += bytesRead
+      }
+    } catch (error) {
+      throw fileError('copy to', this.pathOf(target), error)
+    }
+  }
+
   setModifiedTime(path: string, milliseconds: number): void {
     // Node passes seconds as a double, which mostly lies a trifle below the millisecond; a microsecond on
     // top keeps those who cut off the fraction, as Java does, from reading one less.
@@ -253,6 +289,7 @@ function statusFrom(stats: fs.Stats): FileStatus {
     size: stats.size,
     isDirectory: stats.isDirectory(),
     modifiedTime: Math.floor(stats.mtimeMs),
+    links: stats.nlink,
   }
 }
 

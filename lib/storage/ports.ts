@@ -31,6 +31,8 @@ export interface FileStatus extends FileIdentity {
   isDirectory: boolean
   /** Milliseconds since the epoch. */
   modifiedTime: number
+  /** How many names the file has: what is written under one is there under all. */
+  links: number
 }
 
 export interface FileSystem {
@@ -67,6 +69,14 @@ export interface FileSystem {
   syncFileSystem?(path: string): Promise<void>
   rename(from: string, to: string): void
   remove(path: string): void
+  /** Removes a directory, which must be empty. */
+  removeDirectory(path: string): void
+  /** Gives the file at `from` a second name, which must not be there; not every file system can, and none across devices. */
+  link(from: string, to: string): void
+  /** Copies a file to a name that must not be there, off the main thread; where the file system can, both share their blocks until one is written to. */
+  copyFile(from: string, to: string): Promise<void>
+  /** Copies bytes [from, to) of a file to the same place of another, as far as there are any, off the main thread. */
+  copyRange(source: number, target: number, from: number, to: number): Promise<void>
   setModifiedTime(path: string, milliseconds: number): void
   /** Drops clean cached pages of the file, so that the next read comes from the disk; a hint. */
   dropCache(descriptor: number): void

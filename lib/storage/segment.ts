@@ -1,5 +1,6 @@
 import { dirname } from 'node:path'
 import { StoreError } from '../errors'
+import { makeOwn } from './own-file'
 import type { Backend, FileIdentity, Mapping } from './ports'
 
 /**
@@ -97,6 +98,13 @@ export class Segment {
     this.#backend.files.dropCache(this.descriptor)
   }
 
+  /** Before the file is written to again: it may be part of a backup as well. */
+  async makeOwn(): Promise<void> {
+    if (this.#backend.files.statusOf(this.descriptor).links === 1) return
+    this.#release()
+    await makeOwn(this.#backend.files, this.path)
+  }
+
   /** Makes [from, to) of the log durable, and before that the file's own entry. Offsets are the log's. */
   async flush(from: number, to: number): Promise<void> {
     if (!this.entryIsDurable) {
@@ -109,6 +117,10 @@ export class Segment {
 
   close(): void {
     this.#closed = true
+    this.#release()
+  }
+
+  #release(): void {
     this.#mapping?.unmap()
     this.#mapping = undefined
     if (this.#descriptor !== undefined) this.#backend.files.close(this.#descriptor)

@@ -499,6 +499,56 @@ scenario('a path and a descriptor tell the same identity until the file is repla
   files.close(descriptor)
 })
 
+scenario('a link is the same file under another name, a copy is not', [], async (t, bench) => {
+  const { files } = bench.backend
+  const { file, descriptor } = createFile(bench, 'log', 0)
+  files.write(descriptor, Buffer.from('abc'), 0, 3, 0)
+  const [linked, copied] = [`${file}-linked`, `${file}-copied`]
+  files.link(file, linked)
+  await files.copyFile(file, copied)
+  t.same(files.status(linked), files.status(file))
+  t.equal(files.status(file)?.links, 2)
+  t.equal(files.status(copied)?.links, 1)
+  files.write(descriptor, Buffer.from('x'), 0, 1, 0)
+  files.remove(file)
+  t.equal(files.status(linked)?.links, 1)
+  for (const [name, text] of [[linked, 'xbc'], [copied, 'abc']] as const) {
+    const reader = files.open(name, 'read')
+    t.equal(readText(bench, reader, 0, 10), text)
+    files.close(reader)
+  }
+  throwsStoreError(t, () => files.link(linked, copied), 'ERR_IO', copied)
+  throwsStoreError(t, () => files.link(file, `${file}2`), 'ERR_IO', `${file}2`)
+  await rejectsWithStoreError(t, files.copyFile(linked, copied), 'ERR_IO', copied)
+  files.close(descriptor)
+})
+
+scenario('a range is copied to its place, as far as it is there', [], async (t, bench) => {
+  const { files } = bench.backend
+  const source = createFile(bench, 'log', 0).descriptor
+  const target = createFile(bench, 'copy', 5).descriptor
+  files.write(source, Buffer.from('abcdefgh'), 0, 8, 0)
+  await files.copyRange(source, target, 2, 4)
+  t.equal(readText(bench, target, 0, 20), '\0\0cd\0')
+  await files.copyRange(source, target, 6, 3_000_000)
+  await files.copyRange(source, target, 9, 10)
+  t.equal(readText(bench, target, 0, 20), '\0\0cd\0\0gh')
+  files.close(source)
+  files.close(target)
+})
+
+scenario('only an empty directory is removed', [], (t, bench) => {
+  const { files } = bench.backend
+  const directory = path.join(bench.directory, 'folder')
+  const file = path.join(directory, 'file')
+  files.makeDirectory(directory)
+  files.close(files.open(file, 'create'))
+  throwsStoreError(t, () => files.removeDirectory(directory), 'ERR_IO', directory)
+  files.remove(file)
+  files.removeDirectory(directory)
+  t.equal(files.status(directory), undefined)
+})
+
 scenario('truncate cuts, and what it cut does not come back', [], (t, bench) => {
   const { files } = bench.backend
   const { descriptor } = createFile(bench, 'log', 0)

@@ -1,0 +1,43 @@
+import { dirname } from 'node:path'
+import type { Backend } from './ports'
+
+/** Bytes; nothing that is kept so is as long. */
+const LENGTH_MAX = 1 << 28
+
+/** Writes a value as a line of JSON and one of its CRC-32, durably; a crash leaves what was there before, or this. */
+export async function writeCheckedJson(backend: Backend, path: string, value: object): Promise<void> {
+  const { files } = backend
+  const content = Buffer.from(JSON.stringify(value))
+  const bytes = Buffer.concat([content, Buffer.from(`\n${backend.crc32(content, 0, content.length)}\n`)])
+  const draft = `${path}.draft`
+  if (files.status(draft) !== undefined) files.remove(draft)
+  const descriptor = files.open(draft, 'create')
+  try {
+    files.write(descriptor, bytes, 0, bytes.length, 0)
+    await files.sync(descriptor)
+  } finally {
+    files.close(descriptor)
+  }
+  files.rename(draft, path)
+  await files.syncDirectory(dirname(path))
+}
+
+/** @returns undefined where there is none, and `damaged` where it is not as it was written */
+export function readCheckedJson(backend: Backend, path: string): object | 'damaged' | undefined {
+  const { files } = backend
+  const size = files.status(path)?.size
+  if (size === undefined) return undefined
+  if (size > LENGTH_MAX) return 'damaged'
+  const bytes = Buffer.alloc(size)
+  const descriptor = files.open(path, 'read')
+  try {
+    files.read(descriptor, bytes, 0, size, 0)
+    const end = bytes.indexOf('\n')
+    const isWhole = end >= 0 && bytes.toString('latin1', end) === `\n${backend.crc32(bytes, 0, end)}\n`
+    return isWhole ? (JSON.parse(bytes.toString('utf8', 0, end)) as object) : 'damaged'
+  } catch {
+    return 'damaged'
+  } finally {
+    files.close(descriptor)
+  }
+}
