@@ -26,6 +26,7 @@ export const errorCodes = [
   // reading
   'ERR_CORRUPT',
   'ERR_RESULT_RELEASED',
+  'ERR_READ_REVOKED',
   'ERR_CODEC_UNAVAILABLE',
 ] as const
 

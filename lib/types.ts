@@ -94,6 +94,8 @@ export interface GetRequest {
   maxBytes?: number
   /** Tags (`a || b`, `*` for all), or the caller's own tests. */
   filter?: string | MessageFilter
+  /** What the reader calls itself, where an event or error names who puts off the deletion of messages. */
+  reader?: string
 }
 
 /** What to read of a queue, message by message. */

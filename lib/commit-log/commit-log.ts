@@ -36,6 +36,8 @@ export class CommitLog {
   #writer!: RecordWriter
   #currentFrom = 0
   #currentTo = 0
+  /** Full, and not yet on the disk to their ends; with the store time of their last message. */
+  readonly #sealed: { segment: Segment; lastStoreTimestamp: number }[] = []
   /** Offset at which the next segment is begun to be prepared. */
   #prepareAt = Infinity
   #populateAt = Infinity
@@ -134,6 +136,12 @@ export class CommitLog {
     // A flush that preparing began may have met the error that this one was spared.
     await this.#supply.settleTaken()
     this.assertNotReplaced()
+    this.#stampSealed(to)
+  }
+
+  /** Takes the oldest segment out of the log, to be deleted: nobody finds it any more, and who holds it may finish. Not the last one. */
+  dropFirst(): Segment | undefined {
+    return this.segments.length > 1 ? this.segments.shift() : undefined
   }
 
   /** @throws ERR_FILE_REPLACED when another program has removed or replaced a file that is written to */
@@ -166,6 +174,18 @@ export class CommitLog {
     writePropertyCrc(this.#bytes, to, crc)
   }
 
+  /** The time of a file says how old its messages are: the engine deletes by it, and so does whoever comes after us. */
+  #stampSealed(flushedOffset: number): void {
+    while (this.#sealed.length > 0 && this.#sealed[0]!.segment.toOffset <= flushedOffset) {
+      const { segment, lastStoreTimestamp } = this.#sealed.shift()!
+      try {
+        segment.modifiedTime = lastStoreTimestamp
+      } catch (error) {
+        this.#options.warn(`its time could not be set: it will be kept by the time at which it was flushed. ${(error as Error).message}`, segment.path)
+      }
+    }
+  }
+
   #roll(): void {
     if (this.#current !== undefined) assertNotReplaced(this.#current)
     // Taken before the old one is sealed: a full disk then leaves everything as it was.
@@ -173,6 +193,7 @@ export class CommitLog {
     if (this.#current !== undefined) {
       const remaining = this.#currentTo - this.#end
       if (remaining >= BLANK_LENGTH) encodeBlank(this.#view, this.#end - this.#currentFrom, remaining)
+      this.#sealed.push({ segment: this.#current, lastStoreTimestamp: this.lastStoreTimestamp })
     }
     this.segments.push(next)
     this.#end = next.fromOffset

@@ -3,6 +3,7 @@ import { StoreError } from '../errors'
 import { MAGIC_V1, MAGIC_V2, Position, RECORD_LENGTH_MIN, readStoreTimestamp } from '../format/record'
 import { readLong } from '../format/long'
 import { StoredMessage } from '../format/stored-message'
+import type { Segment } from '../storage/segment'
 
 /** So small that no system has smaller ones. */
 const PAGE = 4096
@@ -18,9 +19,12 @@ export class LogReader {
     this.#log = log
   }
 
-  /** The bytes of a record, not copied; undefined when the log does not hold all of them. @throws ERR_IO, ERR_FILE_REPLACED */
-  bytes(offset: number, size: number): Buffer | undefined {
-    const segment = this.#log.segmentOf(offset, size)
+  /**
+   * The bytes of a record, not copied; undefined when the log does not hold all of them.
+   * @param segment the one that holds them, where the reader has a lease on it: the log may not have it any more
+   * @throws ERR_IO, ERR_FILE_REPLACED
+   */
+  bytes(offset: number, size: number, segment: Segment | undefined = this.#log.segmentOf(offset, size)): Buffer | undefined {
     if (segment === undefined) return undefined
     const from = offset - segment.fromOffset
     const bytes = segment.mapping.bytes.subarray(from, from + size)
@@ -29,9 +33,8 @@ export class LogReader {
     return bytes
   }
 
-  /** A copy of the record; undefined when the log does not hold it. @throws ERR_CORRUPT, ERR_IO, ERR_FILE_REPLACED */
-  message(offset: number, size: number): StoredMessage | undefined {
-    const segment = this.#log.segmentOf(offset, size)
+  /** A copy of the record, as {@link bytes} has it. @throws ERR_CORRUPT, ERR_IO, ERR_FILE_REPLACED */
+  message(offset: number, size: number, segment: Segment | undefined = this.#log.segmentOf(offset, size)): StoredMessage | undefined {
     if (segment === undefined) return undefined
     const from = offset - segment.fromOffset
     const copy = Buffer.allocUnsafe(size)

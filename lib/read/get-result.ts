@@ -1,11 +1,17 @@
 import { StoreError } from '../errors'
 import type { StoredMessage } from '../format/stored-message'
+import type { Lease } from '../storage/lease'
+import type { Segment } from '../storage/segment'
 import type { GetStatus } from '../types'
 import type { LogReader } from '../commit-log/log-reader'
 
+/** Ends the leases of results that nobody can release any more. */
+const dropped = new FinalizationRegistry<Lease>((lease) => lease.end())
+
 /**
  * What a get found: offsets and sizes at once, messages when asked for. The bytes stay the store's; a message
- * taken from it owns a copy.
+ * taken from it owns a copy. Until it is released, or garbage, none of its segments is deleted, for as long as
+ * `destroyMappedFileIntervalForcibly` says: then it is revoked.
  */
 export class GetResult {
   /** FOUND, or why there is nothing. */
@@ -27,34 +33,60 @@ export class GetResult {
   /** Bytes of all of them. */
   totalSize = 0
   readonly #reader: LogReader
+  readonly #lease: Lease
   #released = false
 
   /** @internal */
-  constructor(reader: LogReader) {
+  constructor(reader: LogReader, lease: Lease) {
     this.#reader = reader
+    this.#lease = lease
   }
 
-  /** The records as on disk, not copied: good until the result is released or the store closed. */
+  /** @throws ERR_READ_REVOKED where its segments had to be deleted before it was released: the bytes are gone */
+  assertNotRevoked(): void {
+    if (!this.#lease.isRevoked) return
+    throw new StoreError(
+      'ERR_READ_REVOKED',
+      `${this.#lease.reader} has held messages for so long that they had to be deleted: release results sooner, keep messages longer ` +
+        '(fileReservedTime), or give readers more time (destroyMappedFileIntervalForcibly)',
+      { resumeOffset: this.nextBeginOffset },
+    )
+  }
+
+  /** @internal */
+  add(offset: number, size: number, tagsCode: number, segment: Segment): void {
+    if (this.sizes.length === 0) dropped.register(this, this.#lease, this.#lease)
+    this.commitLogOffsets.push(offset)
+    this.sizes.push(size)
+    this.tagsCodes.push(tagsCode)
+    this.totalSize += size
+    this.#lease.hold(segment)
+  }
+
+  /** The records as on disk, not copied: good until the result is released or revoked, or the store closed. */
   get buffers(): Buffer[] {
-    return this.#take((offset, size) => this.#reader.bytes(offset, size))
+    return this.#take((offset, size, segment) => this.#reader.bytes(offset, size, segment))
   }
 
   /** The messages, each with its own copy of the bytes. */
   get messages(): StoredMessage[] {
-    return this.#take((offset, size) => this.#reader.message(offset, size))
+    return this.#take((offset, size, segment) => this.#reader.message(offset, size, segment))
   }
 
   /** Gives the bytes back: {@link buffers} and {@link messages} can no longer be taken. Idempotent. */
   release(): void {
     this.#released = true
+    this.#lease.end()
+    dropped.unregister(this.#lease)
   }
 
-  #take<Taken>(read: (offset: number, size: number) => Taken | undefined): Taken[] {
+  #take<Taken>(read: (offset: number, size: number, segment: Segment | undefined) => Taken | undefined): Taken[] {
     if (this.#released) {
       throw new StoreError('ERR_RESULT_RELEASED', 'the result has been released: take its messages before that')
     }
+    this.assertNotRevoked()
     return this.commitLogOffsets.map((offset, index) => {
-      const taken = read(offset, this.sizes[index]!)
+      const taken = read(offset, this.sizes[index]!, this.#lease.find(offset))
       if (taken !== undefined) return taken
       throw new StoreError('ERR_RESULT_RELEASED', `the message at offset ${offset} is no longer in the log`, { offset })
     })

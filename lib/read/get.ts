@@ -6,6 +6,7 @@ import { assertWhole } from '../errors'
 import { QUEUE_ENTRY_LENGTH, entryOffset, entrySize, entryTagsCode, isPrefill } from '../format/queue-entry'
 import type { GetRequest, GetStatus, MessageFilter } from '../types'
 import type { EntryGuard } from './entry-guard'
+import { Lease } from '../storage/lease'
 import { GetResult } from './get-result'
 import type { LogReader } from '../commit-log/log-reader'
 import { compileFilter, matchesEntry, matchesMessage } from './message-filter'
@@ -61,7 +62,7 @@ export class MessageGetter {
     assertWhole('maxMessages', maxMessages)
     assertWhole('maxBytes', maxBytes)
     const { log, queues, reader } = this.#context
-    const result = new GetResult(reader)
+    const result = new GetResult(reader, new Lease(request))
     const queue = queues.find(request.topic, request.queueId)
     if (queue !== undefined) {
       result.minOffset = queue.minOffset(log.minOffset)
@@ -155,10 +156,7 @@ export class MessageGetter {
         if (result.commitLogOffsets.length === 0) result.status = 'NO_MATCHED_MESSAGE'
         continue
       }
-      result.commitLogOffsets.push(offset)
-      result.sizes.push(size)
-      result.tagsCodes.push(tagsCode)
-      result.totalSize += size
+      result.add(offset, size, tagsCode, segment)
       skipBelow = -Infinity
     }
     result.suggestPullingFromSlave = log.maxOffset - lastOffset > this.#inMemoryBytes

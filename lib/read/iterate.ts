@@ -14,20 +14,23 @@ export interface IterationContext {
 
 /**
  * The messages of a queue from an offset on, and, unless `follow` is false, those still to come. Ends when the
- * store closes; throws the signal's reason when that is aborted.
+ * store closes; throws the signal's reason when that is aborted, and ERR_READ_REVOKED behind messages that could not wait for it.
  */
 export async function* iterate(context: IterationContext, request: ReadRequest): AsyncGenerator<StoredMessage, void, void> {
   let { offset } = request
   while (!context.isClosed()) {
     request.signal?.throwIfAborted()
     const result = context.get({ ...request, offset })
-    const messages = result.messages
-    result.release()
-    for (const message of messages) {
-      yield message
-      request.signal?.throwIfAborted()
+    try {
+      for (const message of result.messages) {
+        yield message
+        request.signal?.throwIfAborted()
+      }
+      result.assertNotRevoked()
+    } finally {
+      result.release()
     }
-    const isAtEnd = result.nextBeginOffset >= result.maxOffset && messages.length === 0
+    const isAtEnd = result.nextBeginOffset >= result.maxOffset && result.sizes.length === 0
     // A slave leaves offsets as they are; this reader wants what there is.
     offset = Math.max(result.nextBeginOffset, result.minOffset)
     if (!isAtEnd) {

@@ -27,6 +27,8 @@ export interface LogScanResult {
   end: number
   damage: Damage[]
   lastStoreTimestamp: number
+  /** Store time of the last record of each segment that has others behind it. */
+  storedUntil: Map<Segment, number>
   /** False when the visitor ended the scan. */
   isComplete: boolean
 }
@@ -48,7 +50,7 @@ export async function scanLog(options: LogScanOptions, fromSegment: number): Pro
 async function walk(options: LogScanOptions, fromSegment: number, readAhead: ReadAhead): Promise<LogScanResult> {
   const { segments, check } = options
   const first = segments.at(fromSegment)!
-  const result: LogScanResult = { end: first.fromOffset, damage: [], lastStoreTimestamp: 0, isComplete: true }
+  const result: LogScanResult = { end: first.fromOffset, damage: [], lastStoreTimestamp: 0, storedUntil: new Map(), isComplete: true }
   let pausedAt = first.fromOffset
   let index = fromSegment
   let offset = first.fromOffset
@@ -78,6 +80,7 @@ async function walk(options: LogScanOptions, fromSegment: number, readAhead: Rea
       if (next.fromOffset > segment.toOffset) {
         result.damage.push(damageAt(segment.path, segment.toOffset, next.fromOffset, 'a segment is missing'))
       }
+      result.storedUntil.set(segment, result.lastStoreTimestamp)
       index++
       offset = next.fromOffset
       result.end = offset
@@ -91,6 +94,7 @@ async function walk(options: LogScanOptions, fromSegment: number, readAhead: Rea
       return { ...result, end: offset }
     }
     result.damage.push(damageAt(segment.path, offset, resume.offset, reason))
+    if (resume.index > index) result.storedUntil.set(segment, result.lastStoreTimestamp)
     index = resume.index
     offset = resume.offset
   }

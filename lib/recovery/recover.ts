@@ -69,6 +69,7 @@ export async function recover(context: RecoveryContext): Promise<Omit<RecoveryRe
   log.lastStoreTimestamp = result.lastStoreTimestamp
   const zeroed = await cutLog(context, result.end)
   if (!context.readOnly) await flushLog(context, from, zeroed.to)
+  if (!context.readOnly && !context.isClean) restoreTimes(context, result.storedUntil, restartedFrom)
   await cutDerived(context, result.end, context.isClean && row.scan !== 'log-start')
   if (context.isClean) keepPlaces(context)
   if (!context.readOnly) await makeDerivedDurable(context)
@@ -250,6 +251,24 @@ async function cutLog({ log, backend, readOnly }: RecoveryContext, end: number):
     if (!readOnly) writeZeros(backend.files, last.descriptor, range.from, range.to)
   }
   return { bytes, to }
+}
+
+/**
+ * Of files that were full when the crash came nobody knows whether their times are those of their last messages, which decide on
+ * when they are deleted. That of the one before the scan may be from before it was written to, where the power was lost.
+ */
+function restoreTimes(context: RecoveryContext, storedUntil: ReadonlyMap<Segment, number>, scannedFrom: number): void {
+  const { segments } = context.log
+  const before = segments.at(scannedFrom - 1)
+  const check = makeCheck(context)
+  try {
+    for (const [segment, timestamp] of storedUntil) if (timestamp > 0) segment.modifiedTime = timestamp
+    if (before === undefined || before.modifiedTime >= firstStoreTimestamp(before, check)) return
+    const next = firstStoreTimestamp(segments.at(scannedFrom)!, check)
+    if (next > 0) before.modifiedTime = next
+  } catch {
+    // Not our files: they go by the times that they have.
+  }
 }
 
 /** @param endsAreKnown queues end in their files where they end here, unless they are cut now */

@@ -2,7 +2,7 @@ import type { Segment } from './segment'
 
 /** The segments of a log in ascending order; there may be holes between them. */
 export class SegmentList {
-  readonly #segments: Segment[] = []
+  #segments: Segment[] = []
 
   get length(): number {
     return this.#segments.length
@@ -27,6 +27,13 @@ export class SegmentList {
   /** Takes off and returns the last segment. */
   pop(): Segment | undefined {
     return this.#segments.pop()
+  }
+
+  /** Takes off and returns the first segment; whoever is going through the list meets it all the same. */
+  shift(): Segment | undefined {
+    const [first, ...others] = this.#segments
+    this.#segments = others
+    return first
   }
 
   [Symbol.iterator](): IterableIterator<Segment> {

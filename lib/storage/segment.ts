@@ -1,5 +1,6 @@
 import { dirname } from 'node:path'
 import { StoreError } from '../errors'
+import type { Lease } from './lease'
 import { makeOwn } from './own-file'
 import type { Backend, FileIdentity, Mapping } from './ports'
 
@@ -14,6 +15,10 @@ export class Segment {
   readonly size: number
   /** False until the file and its directory entry are known to be on disk. */
   entryIsDurable: boolean
+  /** Who reads from it now. */
+  readonly leases = new Set<Lease>()
+  /** Called when nobody does any more. */
+  onFree: (() => void) | undefined
   readonly #backend: Backend
   readonly #access: 'read' | 'write'
   #descriptor: number | undefined
@@ -103,6 +108,15 @@ export class Segment {
     if (this.#backend.files.statusOf(this.descriptor).links === 1) return
     this.#release()
     await makeOwn(this.#backend.files, this.path)
+  }
+
+  /** When it was last written to, milliseconds: of a sealed one, the store time of its last message. */
+  get modifiedTime(): number {
+    return this.#backend.files.status(this.path)?.modifiedTime ?? 0
+  }
+
+  set modifiedTime(milliseconds: number) {
+    this.#backend.files.setModifiedTime(this.path, milliseconds)
   }
 
   /** Makes [from, to) of the log durable, and before that the file's own entry. Offsets are the log's. */
