@@ -18,6 +18,8 @@ export const errorCodes = [
   'ERR_INVALID_ARGUMENT',
   'ERR_STORE_CLOSED',
   'ERR_READ_ONLY',
+  'ERR_NOT_WRITABLE',
+  'ERR_NOT_READABLE',
   'ERR_DISK_FULL',
   'ERR_FLUSH_FAILED',
   'ERR_FILE_REPLACED',
@@ -32,6 +34,23 @@ export const errorCodes = [
 
 /** One of {@link errorCodes}. */
 export type ErrorCode = (typeof errorCodes)[number]
+
+/** Something that holds up messages. */
+export interface Pressure {
+  /**
+   * `diskFull`: a volume has no room. `diskSlow`: a flush takes long. `flushBehind`: messages are not on the disk by the time
+   * that the options promise.
+   */
+  reason: 'diskFull' | 'diskSlow' | 'flushBehind'
+  /** The same in words, with what to do where something can be done. */
+  message: string
+  /** Milliseconds. */
+  since: number
+  /** What has to go from the volume; what the flush is about; what is not on the disk. */
+  bytes: number
+  /** For `diskFull`: what of the store lies on the volume. */
+  paths?: readonly string[]
+}
 
 /** What an error knows beyond its text; which fields are present depends on its code. */
 export interface ErrorDetails {
@@ -55,6 +74,8 @@ export interface ErrorDetails {
   allowed?: string
   /** The process that holds the directory, where the system tells. */
   holder?: string
+  /** What held up messages when one was refused. */
+  pressure?: readonly Pressure[]
 }
 
 const mark = Symbol.for('mqstore.StoreError')

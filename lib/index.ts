@@ -5,7 +5,8 @@ export { StoredMessage } from './format/stored-message'
 export { observeWithOpenTelemetry } from './observe/open-telemetry'
 export { registerPrometheus } from './observe/prometheus'
 export { StoreError, isStoreError, errorCodes } from './errors'
-export type { ErrorCode, ErrorDetails } from './errors'
+export type { ErrorCode, ErrorDetails, Pressure } from './errors'
+export type { RunningFlag, RunningFlags } from './guard/running-flags'
 export type { StoreOptions, ResolvedOptions, UnusedProperty, Compatibility, FlushDiskType, BrokerRole, Visibility } from './options/options'
 export type { Clock } from './storage/ports'
 export type { ObserveOptions, StoreObservation } from './observe/store-metrics'
@@ -14,6 +15,6 @@ export type { Labels } from './observe/metrics'
 export type { OpenTelemetryCallback, OpenTelemetryInstrument, OpenTelemetryMeter } from './observe/open-telemetry'
 export type { PrometheusRegistry } from './observe/prometheus'
 export type {
-  Damage, DispatchRecord, Dispatcher, GetRequest, GetStatus, Message, MessageBatch, MessageFilter, OffsetByTimeRequest, OpenOptions,
+  Damage, DiskLevel, DiskVolume, DispatchRecord, Dispatcher, GetRequest, GetStatus, Message, MessageBatch, MessageFilter, OffsetByTimeRequest, OpenOptions,
   Properties, PutStatus, QueryRequest, QueryResult, QueueInfo, ReadRequest, RecoveryProgress, RecoveryReport, StoreChannels, StoreEvents,
 } from './types'

@@ -2,14 +2,17 @@ import { join } from 'node:path'
 import { MessageEncoder, assertMessage, type Refusal } from './commit-log/message-encoder'
 import { appendChannel, readChannel } from './channels'
 import { Dispatchers, assertDispatchers } from './dispatch/dispatchers'
-import { StoreError, assertWhole, type ErrorCode } from './errors'
+import { StoreError, assertWhole, type ErrorCode, type Pressure } from './errors'
 import { StoreEmitter } from './events'
+import { DerivedFlush } from './flush/derived-flush'
 import { FlushSchedule } from './flush/flush-schedule'
 import { GroupCommit } from './flush/group-commit'
 import { decodeMessageId } from './format/message-id'
 import { PropertyName } from './format/properties'
 import { isQueued } from './format/record'
 import type { StoredMessage } from './format/stored-message'
+import { Admission } from './guard/admission'
+import type { RunningFlags } from './guard/running-flags'
 import { openStore, type StoreParts } from './open-store'
 import type { ResolvedOptions, UnusedProperty } from './options/options'
 import { PutResult } from './put-result'
@@ -26,7 +29,7 @@ import { ManifestWriter } from './recovery/manifest-writer'
 import { RecordCheck } from './recovery/record-check'
 import { replayRecords } from './recovery/replay'
 import type {
-  GetRequest, Message, MessageBatch, OffsetByTimeRequest, OpenOptions, QueryRequest, QueryResult, QueueInfo, ReadRequest, RecoveryReport, StoreChannels,
+  DiskVolume, GetRequest, Message, MessageBatch, OffsetByTimeRequest, OpenOptions, QueryRequest, QueryResult, QueueInfo, ReadRequest, RecoveryReport, StoreChannels,
 } from './types'
 
 /**
@@ -36,6 +39,8 @@ import type {
  * acknowledged. `append` returns once it is in the log; `put` once it is as durable as `flushDiskType` says.
  */
 export class MessageStore extends StoreEmitter {
+  /** Whether messages are taken and given, and if not, why. */
+  readonly running: RunningFlags
   readonly #parts: StoreParts
   readonly #encoder: MessageEncoder
   readonly #reader: LogReader
@@ -46,12 +51,10 @@ export class MessageStore extends StoreEmitter {
   readonly #schedule: FlushSchedule
   readonly #manifest: ManifestWriter
   readonly #arrivals: Arrivals
+  readonly #derived: DerivedFlush
+  readonly #admission: Admission
   readonly #isSync: boolean
-  /** A slave takes its messages from its master; of the bare stores only that of 4.9 looks. */
-  readonly #roleRefusal: Refusal | undefined
   #failure: StoreError | undefined
-  /** Why queues or index could not be written, until they could. */
-  #backlog: StoreError | undefined
   #closing: Promise<void> | undefined
 
   /**
@@ -70,7 +73,11 @@ export class MessageStore extends StoreEmitter {
     let store: MessageStore | undefined
     const early: { message: string; file: string }[] = []
     const parts = await openStore(directory, options, {
-      onRoll: (segment) => store?.emit('roll', { file: segment.path, fromOffset: segment.fromOffset }),
+      onRoll: (segment) => {
+        if (store === undefined) return
+        store.#admission.hadRoom()
+        store.emit('roll', { file: segment.path, fromOffset: segment.fromOffset })
+      },
       onWarning: (message, file) => {
         if (store === undefined) early.push({ message, file })
         else store.emit('warning', { message, file })
@@ -96,9 +103,6 @@ export class MessageStore extends StoreEmitter {
     const { options, log, queues, clock } = parts
     this.#parts = parts
     this.#isSync = options.flushDiskType === 'SYNC_FLUSH'
-    if (options.brokerRole === 'SLAVE' && (options.compatibility === '4.9' || options.brokerChecks)) {
-      this.#roleRefusal = { status: 'SERVICE_NOT_AVAILABLE', reason: 'the store is a slave: put to its master' }
-    }
     this.#reader = new LogReader(log)
     this.#encoder = new MessageEncoder(
       { ...options, delayLevels: parts.delayLevels, recordSizeMax: log.recordSizeMax }, queues.topics,
@@ -118,15 +122,32 @@ export class MessageStore extends StoreEmitter {
     this.#group.flushedOffset = log.maxOffset
     this.#manifest = new ManifestWriter({ backend: parts.backend, path: join(parts.directory, MANIFEST_NAME), log, queues, index: parts.index })
     this.#arrivals = new Arrivals(visibleOffset, ({ topic, queueId }, maxOffset) => this.emit('arrival', { topic, queueId, maxOffset }))
+    this.#derived = new DerivedFlush({ log, queues, index: parts.index, checkpoint: parts.checkpoint }, {
+      flushLog: () => this.#group.flush(),
+      prepareManifest: () => this.#manifest.prepareIfDue(this.flushedOffset),
+      hasFailed: () => this.#failure !== undefined,
+      onFailed: (error) => this.#fail(error),
+      onBacklog: (backlog) => this.#admission.noteBacklog(backlog, () => {
+        this.#derived.write()
+        return this.#derived.backlog
+      }),
+    }, options.compatibility === '5.3')
     this.#schedule = new FlushSchedule(clock, options, {
       unflushedBytes: () => log.maxOffset - this.#group.flushedOffset,
       flushLog: () => this.#group.start(),
       writeDerived: (leastBytes) => {
-        this.#writeDerived()
-        void this.#run(queues.syncLargest(leastBytes))
+        this.#derived.write()
+        this.#derived.syncLargest(leastBytes)
       },
-      syncDerived: () => this.#syncDerived(),
+      syncDerived: () => this.#derived.sync(),
     })
+    this.#admission = new Admission({ options, clock, meter: parts.disk, log, progress: this.#group }, {
+      // With the next turn: those who open a store hear of the first look as well, and nobody is called from within a put.
+      onLevel: (volume, previous) => setImmediate(() => this.emit('diskLevel', { volume, previous })),
+      onFull: (error) => setImmediate(() => this.emit('diskFull', { error })),
+      onWarning: (message, file) => setImmediate(() => this.emit('warning', { message, file })),
+    })
+    this.running = this.#admission.flags
   }
 
   // Writing
@@ -135,22 +156,22 @@ export class MessageStore extends StoreEmitter {
    * Stores a message and returns at once. It is in the log, in its queue and in the index; it survives the end of the
    * process, and a power cut once it has been flushed.
    *
-   * @throws ERR_DISK_FULL, ERR_STORE_CLOSED, ERR_READ_ONLY, ERR_FLUSH_FAILED, ERR_FILE_REPLACED, ERR_DISPATCHER_FAILED,
+   * @throws ERR_DISK_FULL, ERR_NOT_WRITABLE, ERR_STORE_CLOSED, ERR_READ_ONLY, ERR_FLUSH_FAILED, ERR_FILE_REPLACED, ERR_DISPATCHER_FAILED,
    *   ERR_INVALID_ARGUMENT; once the store has stopped, the code with which it did
    */
   append(message: Message): PutResult {
-    this.#assertWritable()
+    const refusal = this.running.bits === 0 ? undefined : this.running.objectionToWrite()
     assertMessage(message)
     const now = this.#parts.clock.now()
-    return this.#published(message, this.#write(this.#roleRefusal ?? this.#encoder.prepare(message, now), now))
+    return this.#published(message, this.#write(refusal ?? this.#encoder.prepare(message, now), now))
   }
 
   /** {@link append} for messages that are stored next to each other, or not at all. */
   appendBatch(batch: MessageBatch): PutResult {
-    this.#assertWritable()
+    const refusal = this.running.bits === 0 ? undefined : this.running.objectionToWrite()
     assertMessage(batch)
     const now = this.#parts.clock.now()
-    return this.#published(batch, this.#write(this.#roleRefusal ?? this.#encoder.prepareBatch(batch, now), now))
+    return this.#published(batch, this.#write(refusal ?? this.#encoder.prepareBatch(batch, now), now))
   }
 
   /**
@@ -206,7 +227,10 @@ export class MessageStore extends StoreEmitter {
     if (this.#isSync) {
       const timeout = options.syncFlushTimeout
       const flushed = await this.#group.waitFor(result.offset + result.bytes, timeout)
-      if (!flushed) return result.with('FLUSH_DISK_TIMEOUT', `not on the disk after ${timeout} ms: it may be there later`)
+      if (!flushed) {
+        const causes = this.pressure().map(({ message }) => `; ${message}`).join('')
+        return result.with('FLUSH_DISK_TIMEOUT', `not on the disk after ${timeout} ms: it may be there later${causes}`)
+      }
     }
     if (options.brokerRole === 'SYNC_MASTER' && options.compatibility === '4.9') {
       return result.with('SLAVE_NOT_AVAILABLE', 'no slave is connected')
@@ -216,9 +240,9 @@ export class MessageStore extends StoreEmitter {
 
   // Reading
 
-  /** Reads messages of a queue by the engine's rules; never waits. @throws ERR_STORE_CLOSED, ERR_INVALID_ARGUMENT */
+  /** Reads messages of a queue by the engine's rules; never waits. @throws ERR_STORE_CLOSED, ERR_NOT_READABLE, ERR_INVALID_ARGUMENT */
   get(request: GetRequest): GetResult {
-    this.#assertOpen()
+    this.running.assertReadable()
     const result = this.#getter.get(request)
     if (readChannel.hasSubscribers) readChannel.publish({ store: this, request, result } satisfies StoreChannels['mqstore:read'])
     return result
@@ -239,7 +263,7 @@ export class MessageStore extends StoreEmitter {
    * @throws ERR_CORRUPT where no message begins there, ERR_INVALID_ARGUMENT for what is not an id
    */
   lookup(msgIdOrOffset: string | number): StoredMessage | undefined {
-    this.#assertOpen()
+    this.running.assertReadable()
     const offset = typeof msgIdOrOffset === 'number' ? msgIdOrOffset : decodeMessageId(msgIdOrOffset)
     assertWhole('a commit log offset', offset)
     return offset < this.visibleOffset ? this.#reader.messageAt(offset) : undefined
@@ -247,7 +271,7 @@ export class MessageStore extends StoreEmitter {
 
   /** Finds messages by key: the newest `max` of them, by ascending commit log offset. */
   query(request: QueryRequest): QueryResult {
-    this.#assertOpen()
+    this.running.assertReadable()
     return queryByKey(this.#queryContext, request)
   }
 
@@ -370,6 +394,16 @@ export class MessageStore extends StoreEmitter {
     return this.#failure
   }
 
+  /** What holds up messages now, the worst first; nothing while all is well. */
+  pressure(): Pressure[] {
+    return this.#admission.pressure
+  }
+
+  /** How much room the volumes have on which the store lies, as of the last look, which is a second ago at most. */
+  get volumes(): DiskVolume[] {
+    return this.#admission.volumes
+  }
+
   // Flushing and closing
 
   /**
@@ -381,8 +415,8 @@ export class MessageStore extends StoreEmitter {
     this.#assertOpen()
     if (this.#parts.options.readOnly) return
     await this.#group.flush()
-    await this.#syncDerived()
-    const error = this.#failure ?? this.#backlog
+    await this.#derived.sync()
+    const error = this.#failure ?? this.#derived.backlog
     if (error !== undefined) throw error
   }
 
@@ -403,15 +437,19 @@ export class MessageStore extends StoreEmitter {
 
   async #close(): Promise<void> {
     const { log, queues, index, checkpoint, lock, abortMarker, backend, options, directory } = this.#parts
+    this.running.raise('CLOSED', () => {
+      throw closed(directory)
+    })
     this.#schedule.stop()
+    this.#admission.stop()
     this.#arrivals.close()
     try {
       if (options.readOnly || this.#failure !== undefined) return
       await this.#group.flush()
-      await this.#syncDerived()
+      await this.#derived.sync()
       if (this.#failure !== undefined) throw this.#failure
       // The mark stays: the next open makes what is missing from the log.
-      if (this.#backlog !== undefined) throw this.#backlog
+      if (this.#derived.backlog !== undefined) throw this.#derived.backlog
       index?.finish()
       await index?.sync()
       await this.#manifest.writeLast()
@@ -420,7 +458,7 @@ export class MessageStore extends StoreEmitter {
       await backend.files.syncDirectory(directory)
     } finally {
       await this.#group.settle()
-      await this.#syncing
+      await this.#derived.settle()
       await log.close()
       index?.close()
       queues.close()
@@ -441,6 +479,7 @@ export class MessageStore extends StoreEmitter {
       throw error
     }
     if (!options.readOnly) this.#schedule.start()
+    this.#admission.start()
     // Listeners are there from the next turn on.
     setImmediate(() => {
       for (const warning of warnings) this.emit('warning', warning)
@@ -483,67 +522,8 @@ export class MessageStore extends StoreEmitter {
       this.#parts.index?.makeRoom()
     } catch (error) {
       if ((error as StoreError).code !== 'ERR_DISK_FULL') throw this.#fail(error as Error)
-      this.emit('diskFull', { error: error as StoreError })
-      throw error
+      throw this.#admission.lacked(error as StoreError)
     }
-  }
-
-  /** Hands queues and index to the file system; what it does not take stays in memory, and puts are refused until it does. */
-  #writeDerived(): void {
-    const { queues, index, checkpoint, options } = this.#parts
-    try {
-      queues.write()
-      index?.write()
-      this.#backlog = undefined
-    } catch (error) {
-      if ((error as StoreError).code !== 'ERR_DISK_FULL') {
-        this.#fail(error as Error)
-        return
-      }
-      if (this.#backlog === undefined) this.emit('diskFull', { error: error as StoreError })
-      this.#backlog = error as StoreError
-      return
-    }
-    if (options.compatibility === '5.3' && this.#failure === undefined) void this.#run(checkpoint.write())
-  }
-
-  /** Makes queues and index durable, then the checkpoint that says so. */
-  #syncDerived(): Promise<void> {
-    // One at a time: the second takes for durable what the first has begun to flush.
-    this.#syncingDerived = this.#syncingDerived.then(() => this.#syncDerivedNow())
-    return this.#syncingDerived
-  }
-
-  #syncingDerived: Promise<void> = Promise.resolve()
-
-  async #syncDerivedNow(): Promise<void> {
-    const { log, queues, index, checkpoint } = this.#parts
-    await this.#run(this.#group.flush())
-    if (this.#failure !== undefined) return
-    const timestamp = log.lastStoreTimestamp
-    this.#writeDerived()
-    if (this.#backlog !== undefined) return
-    await this.#run((async () => {
-      const manifest = this.#manifest.makeIfDue(this.flushedOffset)
-      await queues.sync()
-      const completed = (await index?.sync()) ?? 0
-      if (manifest !== undefined) await this.#manifest.writeWhereThereIsRoom(manifest)
-      checkpoint.fields.logicsMsgTimestamp = Math.max(timestamp, checkpoint.fields.logicsMsgTimestamp)
-      if (completed > 0) checkpoint.fields.indexMsgTimestamp = completed
-      await checkpoint.write()
-    })())
-  }
-
-  #syncing: Promise<void> = Promise.resolve()
-
-  /** Work off the main thread whose failure stops the store; close waits for it. */
-  #run(work: Promise<void>): Promise<void> {
-    const settled = work.catch((error: Error) => {
-      this.#fail(error)
-    })
-    const before = this.#syncing
-    this.#syncing = Promise.all([before, settled]).then(() => undefined)
-    return settled
   }
 
   /** The first failure ends acknowledgements; reading goes on. */
@@ -551,24 +531,16 @@ export class MessageStore extends StoreEmitter {
     if (this.#failure !== undefined) return this.#failure
     const error = asStop(cause)
     this.#failure = error
+    this.running.raise('FAILED', () => {
+      throw stopped(error.code, error)
+    })
     this.#group.fail(error)
     this.emit('failed', { error })
     return error
   }
 
   #assertOpen(): void {
-    if (this.#closing !== undefined) throw new StoreError('ERR_STORE_CLOSED', `the store in ${this.directory} is closed`)
-  }
-
-  #assertWritable(): void {
-    this.#assertOpen()
-    const { options } = this.#parts
-    if (options.readOnly) throw new StoreError('ERR_READ_ONLY', 'the store was opened with readOnly')
-    if (this.#failure !== undefined) throw stopped(this.#failure.code, this.#failure)
-    if (this.#backlog !== undefined) {
-      this.#writeDerived()
-      if (this.#backlog !== undefined) throw this.#backlog
-    }
+    if (this.#closing !== undefined) throw closed(this.directory)
   }
 }
 
@@ -589,4 +561,8 @@ function asStop(cause: Error): StoreError {
 
 function stopped(code: ErrorCode, cause: StoreError): StoreError {
   return new StoreError(code, `the store has stopped: ${cause.message}`, cause.details, cause)
+}
+
+function closed(directory: string): StoreError {
+  return new StoreError('ERR_STORE_CLOSED', `the store in ${directory} is closed`)
 }

@@ -244,6 +244,28 @@ export interface OpenOptions extends StoreOptions {
   }
 }
 
+/**
+ * How much room a volume has. `ok`; `warning`: it is short of room; `full`: nothing is stored that needs room there. The options
+ * `diskMaxUsedSpaceRatio`, `diskSpaceWarningLevelRatio` and `diskFreeSpaceMin` say from where on, and a call that had no room
+ * makes a volume full as well. A level is left some way below where it is reached.
+ */
+export type DiskLevel = 'ok' | 'warning' | 'full'
+
+/** A volume, which is a mounted file system, on which the store lies. */
+export interface DiskVolume {
+  /** The directories of the store that lie on it. */
+  paths: readonly string[]
+  level: DiskLevel
+  /** When it came to that level, in milliseconds. */
+  since: number
+  /** Bytes. */
+  totalBytes: number
+  /** Bytes that are left; the log's blocks that are reserved and not yet written are among them. */
+  freeBytes: number
+  /** Bytes that have to go before messages are taken again; 0 unless it is full. */
+  excessBytes: number
+}
+
 /** The events of a store; each listener gets the one argument. */
 export interface StoreEvents {
   /** Messages became visible; one event per queue and turn of the event loop. */
@@ -254,7 +276,9 @@ export interface StoreEvents {
   flush: { from: number; to: number; milliseconds: number }
   /** The store stopped acknowledging for good; reads go on. */
   failed: { error: StoreError }
-  /** There was no room; puts are refused until there is. */
+  /** A volume has come to another level. */
+  diskLevel: { volume: DiskVolume; previous: DiskLevel }
+  /** There is no room; puts are refused from now on, until there is. */
   diskFull: { error: StoreError }
   /** Something that works but should be looked at. */
   warning: { message: string; file?: string }

@@ -68,6 +68,13 @@ export class CommitLog {
     return this.segmentSize - BLANK_LENGTH
   }
 
+  /** Blocks that are its own already, and still to be written; by the file that has them. */
+  get reserved(): { path: string; bytes: number }[] {
+    const { reserved } = this.#supply
+    const rest = this.#current === undefined ? [] : [{ path: this.#current.path, bytes: this.#currentTo - this.#end }]
+    return reserved === undefined ? rest : [...rest, { path: reserved.path, bytes: reserved.size }]
+  }
+
   /** Where the log ends after recovery. */
   setEnd(offset: number): void {
     this.#end = offset

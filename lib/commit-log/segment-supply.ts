@@ -20,6 +20,7 @@ export interface SegmentSupplyOptions {
 interface Prepared {
   segment: Segment
   taken: boolean
+  isReserved: boolean
 }
 
 /**
@@ -54,7 +55,7 @@ export class SegmentSupply {
       this.#options.warn(`the next segment cannot be prepared: ${(error as Error).message}`, this.#path(fromOffset))
       return
     }
-    this.#prepared = { segment, taken: false }
+    this.#prepared = { segment, taken: false, isReserved: false }
     this.#work = this.#finish(this.#prepared, this.#work)
   }
 
@@ -72,6 +73,11 @@ export class SegmentSupply {
   /** The prepared segment, which another process may have removed. */
   get prepared(): Segment | undefined {
     return this.#prepared?.segment
+  }
+
+  /** The prepared segment, once its blocks are its own. */
+  get reserved(): Segment | undefined {
+    return this.#prepared?.isReserved ? this.#prepared.segment : undefined
   }
 
   /** Removes a prepared segment that was not used. */
@@ -103,6 +109,7 @@ export class SegmentSupply {
       await before
       if (prepared.taken) return
       await this.#backend.files.reserveAsync(segment.descriptor, segment.size)
+      prepared.isReserved = true
       if (prepared.taken) return
       segment.mapping.populate(0, Math.min(POPULATE_WINDOW, segment.size))
     } catch (error) {

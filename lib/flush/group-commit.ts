@@ -30,6 +30,8 @@ export interface GroupCommitEvents {
 export class GroupCommit {
   /** Everything below is on disk. */
   flushedOffset = 0
+  /** The flush under way, and since when. */
+  flushing: { from: number; to: number; since: number } | undefined
   readonly #log: Flushable
   readonly #clock: Clock
   readonly #events: GroupCommitEvents
@@ -98,6 +100,7 @@ export class GroupCommit {
         const from = this.flushedOffset
         const to = this.#log.maxOffset
         const started = performance.now()
+        this.flushing = { from, to, since: this.#clock.now() }
         await this.#log.flush(from, to)
         if (this.#failure !== undefined) break
         this.flushedOffset = to
@@ -109,6 +112,7 @@ export class GroupCommit {
       this.fail(error)
       this.#events.onFailed(error)
     } finally {
+      this.flushing = undefined
       this.#running = undefined
     }
   }

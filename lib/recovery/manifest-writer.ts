@@ -1,8 +1,8 @@
 import type { CommitLog } from '../commit-log/commit-log'
 import type { ConsumeQueues } from '../consume-queue/consume-queues'
-import type { StoreError } from '../errors'
 import type { IndexFiles } from '../index-file/index-files'
 import type { Backend } from '../storage/ports'
+import { whereThereIsRoom } from '../storage/where-there-is-room'
 import { makeManifest, writeManifest, type Manifest } from './manifest'
 
 export interface ManifestWriterContext {
@@ -28,21 +28,18 @@ export class ManifestWriter {
     this.#listedSegments = context.log.segments.length
   }
 
-  /** The list of what is there now, when there is to be a new one. @param flushedOffset up to where the log is on disk */
-  makeIfDue(flushedOffset: number): Manifest | undefined {
+  /**
+   * Makes a list of what is there now, when there is to be a new one.
+   * @param flushedOffset up to where the log is on disk
+   * @returns writes it; a list that there is no room for can wait
+   */
+  prepareIfDue(flushedOffset: number): (() => Promise<void>) | undefined {
     const { log, queues, index } = this.#context
-    if (log.segments.length === this.#listedSegments) return undefined
-    this.#listedSegments = log.segments.length
-    return makeManifest(queues, index, flushedOffset)
-  }
-
-  /** A list that there is no room for can wait. */
-  async writeWhereThereIsRoom(manifest: Manifest): Promise<void> {
-    try {
-      await this.#write(manifest)
-    } catch (error) {
-      if ((error as StoreError).code !== 'ERR_DISK_FULL') throw error
-      this.#listedSegments = -1
+    const { length } = log.segments
+    if (length === this.#listedSegments) return undefined
+    const manifest = makeManifest(queues, index, flushedOffset)
+    return async () => {
+      if (await whereThereIsRoom(this.#write(manifest))) this.#listedSegments = length
     }
   }
 

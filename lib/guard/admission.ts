@@ -1,0 +1,183 @@
+import type { CommitLog } from '../commit-log/commit-log'
+import { StoreError, type Pressure } from '../errors'
+import type { Backlog } from '../flush/derived-flush'
+import type { ResolvedOptions } from '../options/options'
+import type { Clock, DiskMeter } from '../storage/ports'
+import type { DiskLevel, DiskVolume } from '../types'
+import { DiskGuard } from './disk-guard'
+import { limitsFrom } from './disk-level'
+import { placesOf } from './places'
+import { PressureGauge, type FlushProgress } from './pressure-gauge'
+import { RunningFlags } from './running-flags'
+
+/** Between two looks at disks and flush, in milliseconds. */
+const LOOK_INTERVAL = 1000
+
+export interface AdmissionContext {
+  options: ResolvedOptions
+  clock: Clock
+  meter: DiskMeter
+  log: CommitLog
+  progress: FlushProgress
+}
+
+export interface AdmissionEvents {
+  onLevel(volume: DiskVolume, previous: DiskLevel): void
+  /** Messages are refused from now on, since there is no room. */
+  onFull(error: StoreError): void
+  onWarning(message: string, file: string): void
+}
+
+/** Decides whether messages are taken, by flags, disks and flush, and says why not. */
+export class Admission {
+  readonly flags = new RunningFlags()
+  readonly #options: ResolvedOptions
+  readonly #clock: Clock
+  readonly #events: AdmissionEvents
+  readonly #disk: DiskGuard
+  readonly #gauge: PressureGauge
+  /** A call that had no room, until one has. */
+  #lack: Pressure | undefined
+  #cancelTimer: (() => void) | undefined
+
+  constructor({ options, clock, meter, log, progress }: AdmissionContext, events: AdmissionEvents) {
+    this.#options = options
+    this.#clock = clock
+    this.#events = events
+    this.#disk = new DiskGuard({
+      meter,
+      clock,
+      places: placesOf(options),
+      limitsFor: (nextFilesBytes) => limitsFrom(options, nextFilesBytes),
+      reserved: () => log.reserved,
+      onLevel: (volume, previous) => events.onLevel(volume, previous),
+      onBlind: (error, path) => events.onWarning(`the room on the disk cannot be told: ${error.message}`, path),
+    })
+    const { flushDiskType, flushIntervalCommitLog, flushCommitLogThoroughInterval } = options
+    const waitMax = flushDiskType === 'SYNC_FLUSH' ? 0 : flushIntervalCommitLog + flushCommitLogThoroughInterval
+    this.#gauge = new PressureGauge(clock, progress, log, waitMax)
+    this.#raiseForGood()
+  }
+
+  /** Looks at disks and flush now and, unless nothing is stored anyway, again and again until {@link stop}. */
+  start(): void {
+    this.look()
+    if (!this.#options.readOnly) this.#cancelTimer = this.#clock.startTimer(LOOK_INTERVAL, () => this.start())
+  }
+
+  stop(): void {
+    this.#cancelTimer?.()
+  }
+
+  /** To be called as well where files have gone: messages are taken again at once. */
+  look(): void {
+    this.#gauge.look()
+    this.#disk.look()
+    this.#lack = undefined
+    this.#settle()
+  }
+
+  get volumes(): DiskVolume[] {
+    return this.#disk.volumes
+  }
+
+  /** What holds up messages; the worst first. */
+  get pressure(): Pressure[] {
+    const full = this.#disk.fullVolume
+    const causes = this.#gauge.causes
+    if (full !== undefined) causes.unshift(diskFull(full))
+    else if (this.#lack !== undefined) causes.unshift(this.#lack)
+    return causes
+  }
+
+  /** A file could not be made, or grow. @returns what the caller is to be told */
+  lacked(error: StoreError): StoreError {
+    const { file = '' } = error.details
+    this.#lack ??= { reason: 'diskFull', message: error.message, since: this.#clock.now(), bytes: 0, paths: [file] }
+    this.#disk.lacked(error)
+    const explained = this.#explain(error)
+    this.#settle(explained)
+    return explained
+  }
+
+  /** What had no room has it now. */
+  hadRoom(): void {
+    if (!this.flags.has('DISK_FULL')) return
+    this.#lack = undefined
+    this.#disk.hadRoom()
+    this.#settle()
+  }
+
+  /**
+   * Queues or index could not be written, or could again.
+   * @param tryAgain writes what waits, and returns what is in the way still
+   */
+  noteBacklog(backlog: Backlog | undefined, tryAgain: () => StoreError | undefined): void {
+    this.flags.clear('WRITE_LOGICS_QUEUE_ERROR')
+    this.flags.clear('WRITE_INDEX_FILE_ERROR')
+    if (backlog === undefined) {
+      this.hadRoom()
+      return
+    }
+    this.lacked(backlog.error)
+    this.flags.raise(backlog.of === 'queues' ? 'WRITE_LOGICS_QUEUE_ERROR' : 'WRITE_INDEX_FILE_ERROR', () => {
+      const error = tryAgain()
+      if (error !== undefined) throw this.#explain(error)
+      return undefined
+    })
+  }
+
+  /** What an open store cannot change. */
+  #raiseForGood(): void {
+    const { readOnly, brokerRole, compatibility, brokerChecks } = this.#options
+    if (readOnly) {
+      this.flags.raise('READ_ONLY', () => {
+        throw new StoreError('ERR_READ_ONLY', 'the store was opened with readOnly')
+      })
+    }
+    // A slave takes its messages from its master; of the bare stores only that of 4.9 looks.
+    if (brokerRole === 'SLAVE' && (compatibility === '4.9' || brokerChecks)) {
+      this.flags.raise('SLAVE', () => ({ status: 'SERVICE_NOT_AVAILABLE', reason: 'the store is a slave: put to its master' }))
+    }
+  }
+
+  /** @param error what the disk said, where it has just been asked */
+  #settle(error?: StoreError): void {
+    const isFull = this.#lack !== undefined || this.#disk.fullVolume !== undefined
+    if (isFull === this.flags.has('DISK_FULL')) return
+    if (!isFull) {
+      this.flags.clear('DISK_FULL')
+      return
+    }
+    this.flags.raise('DISK_FULL', () => {
+      const full = this.#disk.fullByLimits
+      // Where only a call has had no room, the next one may try.
+      if (full !== undefined) throw this.#beyondLimits(full)
+      return undefined
+    })
+    const full = this.#disk.fullByLimits
+    const reason = error ?? (full && this.#beyondLimits(full))
+    if (reason !== undefined) this.#events.onFull(reason)
+  }
+
+  #beyondLimits(volume: DiskVolume): StoreError {
+    const { diskSpaceWarningLevelRatio, diskFreeSpaceMin } = this.#options
+    const { message } = diskFull(volume)
+    return new StoreError(
+      'ERR_DISK_FULL',
+      `${message} before anything is stored again (diskSpaceWarningLevelRatio is ${diskSpaceWarningLevelRatio}, diskFreeSpaceMin ${diskFreeSpaceMin})`,
+      { file: volume.paths[0]!, reason: 'the volume is beyond its limits', pressure: this.pressure },
+    )
+  }
+
+  #explain(error: StoreError): StoreError {
+    const volume = this.#disk.fullVolume
+    const message = volume === undefined ? error.message : `${error.message}: ${diskFull(volume).message}`
+    return new StoreError(error.code, message, { ...error.details, pressure: this.pressure }, error)
+  }
+}
+
+function diskFull({ paths, since, freeBytes, totalBytes, excessBytes: bytes }: DiskVolume): Pressure {
+  const message = `the volume of ${paths.join(' and ')} is full: ${freeBytes} of ${totalBytes} bytes are left, and ${bytes} have to go`
+  return { reason: 'diskFull', message, since, bytes, paths }
+}

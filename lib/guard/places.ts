@@ -1,0 +1,28 @@
+import { join, sep } from 'node:path'
+import { indexFileSize } from '../format/index-layout'
+import type { ResolvedOptions } from '../options/options'
+
+/** A directory of the store. */
+export interface Place {
+  path: string
+  /** Whether segments of the commit log are made here; they may go elsewhere where there are several such places. */
+  takesSegments: boolean
+  /** Bytes that the next file takes which is made here. */
+  nextFileBytes: number
+}
+
+/** Where a store may need room, the outermost first. */
+export function placesOf(options: ResolvedOptions): Place[] {
+  const root = options.storePathRootDir
+  return [
+    { path: root, takesSegments: false, nextFileBytes: 0 },
+    { path: options.storePathCommitLog, takesSegments: true, nextFileBytes: options.mappedFileSizeCommitLog },
+    { path: join(root, 'consumequeue'), takesSegments: false, nextFileBytes: options.mappedFileSizeConsumeQueue },
+    { path: join(root, 'index'), takesSegments: false, nextFileBytes: indexFileSize(options.maxHashSlotNum, options.maxIndexNum) },
+  ]
+}
+
+/** Whether `path` is `directory` or lies in it. */
+export function isWithin(directory: string, path: string): boolean {
+  return path === directory || path.startsWith(directory + sep)
+}
