@@ -30,6 +30,7 @@ const sections = [
   { title: 'Opening', names: ['OpenOptions', 'StoreOptions', 'Compatibility', 'FlushDiskType', 'BrokerRole', 'Visibility', 'ResolvedOptions', 'UnusedProperty', 'Clock'] },
   { title: 'Recovery', names: ['RecoveryReport', 'RecoveryProgress', 'Damage'] },
   { title: 'Room and flow', names: ['RunningFlags', 'RunningFlag', 'DiskVolume', 'DiskLevel', 'Pressure'] },
+  { title: 'Backup', names: ['BackupOptions', 'BackupProgress', 'BackupResult'] },
   { title: 'Events', names: ['StoreEvents'] },
   { title: 'Dispatchers', names: ['Dispatcher', 'DispatchRecord'] },
   {

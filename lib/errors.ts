@@ -25,6 +25,7 @@ export const errorCodes = [
   'ERR_FILE_REPLACED',
   'ERR_IO',
   'ERR_DISPATCHER_FAILED',
+  'ERR_BACKUP_TARGET',
   // reading
   'ERR_CORRUPT',
   'ERR_RESULT_RELEASED',

@@ -15,6 +15,7 @@ export type { Labels } from './observe/metrics'
 export type { OpenTelemetryCallback, OpenTelemetryInstrument, OpenTelemetryMeter } from './observe/open-telemetry'
 export type { PrometheusRegistry } from './observe/prometheus'
 export type {
+  BackupOptions, BackupProgress, BackupResult,
   Damage, DiskLevel, DiskVolume, DispatchRecord, Dispatcher, GetRequest, GetStatus, Message, MessageBatch, MessageFilter, OffsetByTimeRequest, OpenOptions,
   Properties, PutStatus, QueryRequest, QueryResult, QueueInfo, ReadRequest, RecoveryProgress, RecoveryReport, StoreChannels, StoreEvents,
 } from './types'

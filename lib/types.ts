@@ -266,6 +266,46 @@ export interface DiskVolume {
   excessBytes: number
 }
 
+/** How to make a backup. */
+export interface BackupOptions {
+  /**
+   * A backup of this store that was made before, on the file system of the new one: of its files, those that have not changed since
+   * are not copied again. Default: the one that is replaced, where there is one.
+   */
+  from?: string
+  /** Ends the backup with its reason; what was there before stays. */
+  signal?: AbortSignal
+  onProgress?(progress: BackupProgress): void
+  /** Reads the whole copy and looks for what is wrong with it, as `mqstore check` does, before it takes its place; default false. */
+  verify?: boolean
+}
+
+/** How far a backup has come. */
+export interface BackupProgress {
+  /** `copy`: files are linked or copied; `flush`: the copy is made durable; `verify`: it is looked through. */
+  phase: 'copy' | 'flush' | 'verify'
+  /** Bytes that are in the copy. */
+  done: number
+  /** Bytes that are to be there. */
+  total: number
+}
+
+/** A backup that has been made, and is on the disk. */
+export interface BackupResult {
+  /** Absolute path of the copy, which can be opened as a store. */
+  directory: string
+  /** Files in it. */
+  files: number
+  /** Bytes of files that the copy shares with the store or with a backup before it. */
+  linkedBytes: number
+  /** Bytes that were copied. */
+  copiedBytes: number
+  /** The copy holds the messages before this commit log offset, and none behind it. */
+  logEnd: number
+  /** With `verify`: what is wrong with the copy, which mostly is wrong with the store as well; `offset` and `bytes` as `mqstore check` has them. */
+  findings?: readonly { file: string; offset: number; what: string; bytes: number }[]
+}
+
 /** The events of a store; each listener gets the one argument. */
 export interface StoreEvents {
   /** Messages became visible; one event per queue and turn of the event loop. */
