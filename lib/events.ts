@@ -3,10 +3,6 @@ import { EventEmitter } from 'node:events'
 import { eventChannels } from './channels'
 import type { StoreEvents } from './types'
 
-function channelOf(name: keyof StoreEvents): Channel | undefined {
-  return eventChannels[name as keyof typeof eventChannels]
-}
-
 type Listener<Name extends keyof StoreEvents> = (event: StoreEvents[Name]) => void
 
 /** The events of a store, typed. What a listener throws surfaces as an uncaught exception, never inside the store. */
@@ -44,4 +40,9 @@ export class StoreEmitter {
       })
     }
   }
+}
+
+/** The channel that says the same. */
+function channelOf(name: keyof StoreEvents): Channel | undefined {
+  return eventChannels[name as keyof typeof eventChannels]
 }
