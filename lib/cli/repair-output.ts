@@ -1,5 +1,5 @@
-import type { AppliedRepair, PreparedRepair } from '../check/apply-plan'
-import type { RepairStep } from '../check/repair-plan'
+import type { AppliedRepair, PreparedRepair } from '../repair/apply-plan'
+import type { RepairStep } from '../repair/repair-plan'
 import type { Output } from './output'
 
 /** Prints what would be done. */

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
-import { applyRepair, type PreparedRepair } from '../../check/apply-plan'
-import { RepairPlan } from '../../check/repair-plan'
+import { applyRepair, type PreparedRepair } from '../../repair/apply-plan'
+import { RepairPlan } from '../../repair/repair-plan'
 import { ExitCode, UsageError } from '../exit-code'
 import { withStore } from '../open-for-reading'
 import { printApplied, printPlan } from '../repair-output'

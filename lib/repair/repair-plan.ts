@@ -1,6 +1,6 @@
 import { basename, join } from 'node:path'
 import { parseSegmentName } from '../format/file-name'
-import { findingKinds, type Finding } from './finding'
+import { findingKinds, type Finding } from '../check/finding'
 
 /** Bytes [from, to) of a file are copied to quarantine. */
 export interface CopyStep {

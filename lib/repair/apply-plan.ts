@@ -5,7 +5,7 @@ import { DirectoryLock } from '../storage/directory-lock'
 import type { FileSystem } from '../storage/ports'
 import { MessageStore } from '../store'
 import type { OpenOptions, RecoveryReport } from '../types'
-import { backendOf } from './backend-of'
+import { backendOf } from '../check/backend-of'
 import { Quarantine } from './quarantine'
 import type { RepairStep } from './repair-plan'
 

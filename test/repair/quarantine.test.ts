@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { Quarantine } from '../../lib/check/quarantine'
+import { Quarantine } from '../../lib/repair/quarantine'
 import { StoreError } from '../../lib/errors'
 import { selectBackend } from '../../lib/storage/backend'
 import type { FileSystem } from '../../lib/storage/ports'
