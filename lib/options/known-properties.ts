@@ -112,7 +112,7 @@ const groups: readonly PropertyGroup[] = [
     expectConsumerNumUseFilter fetchControllerAddrByDnsLookup fetchNamesrvAddrByAddressServer
     fetchNameSrvAddrByDnsLookup fetchNamesrvAddrInterval filterDataCleanTimeSpan
     filterServerNums filterSupportRetry flushConsumerOffsetHistoryInterval
-    flushConsumerOffsetInterval forceRegister forwardTimeout globalColdReadThreshold
+    forceRegister forwardTimeout globalColdReadThreshold
     heartbeatThreadPoolNums heartbeatThreadPoolQueueCapacity highSpeedMode inBrokerContainer
     initAuthenticationUser initPopOffsetByCheckMsgInMem innerClientAuthenticationCredentials
     isBrokerContainer isInBrokerContainer isolateLogEnable isScanAvailableNameSrv listenPort

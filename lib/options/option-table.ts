@@ -186,6 +186,11 @@ export const optionTable: { readonly [Key in OptionKey]: DefinitionOf<ResolvedOp
     'After this time a queue is flushed for any amount',
     { minimum: 0 },
   ),
+  flushConsumerOffsetInterval: integer(
+    'milliseconds',
+    5_000,
+    'How long a change to what is in config, such as a consumer offset, stays in memory only',
+  ),
 
   // records
   maxMessageSize: integer('bytes', 4_194_304, 'Longest body that put accepts'),

@@ -59,6 +59,11 @@ export interface StoreOptions {
    * After this time a queue is flushed for any amount. In milliseconds, 0 or more; default 60000.
    */
   flushConsumeQueueThoroughInterval?: number
+  /**
+   * How long a change to what is in config, such as a consumer offset, stays in memory only. In
+   * milliseconds, 1 or more; default 5000.
+   */
+  flushConsumerOffsetInterval?: number
   /** Longest body that put accepts. In bytes, 1 or more; default 4194304. */
   maxMessageSize?: number
   /**

@@ -25,6 +25,7 @@ const defaultsOf49 = {
   flushIntervalConsumeQueue: 1000,
   flushConsumeQueueLeastPages: 2,
   flushConsumeQueueThoroughInterval: 60_000,
+  flushConsumerOffsetInterval: 5000,
   maxMessageSize: 4_194_304,
   checkCRCOnRecover: true,
   messageIndexEnable: true,

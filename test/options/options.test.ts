@@ -59,6 +59,7 @@ t.test('every option can be given, and is what holds', async (t) => {
     flushIntervalConsumeQueue: 4,
     flushConsumeQueueLeastPages: 0,
     flushConsumeQueueThoroughInterval: 0,
+    flushConsumerOffsetInterval: 5,
     maxMessageSize: 5,
     checkCRCOnRecover: false,
     messageIndexEnable: false,
