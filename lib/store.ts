@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { MessageEncoder, assertMessage, type Refusal } from './commit-log/message-encoder'
 import { appendChannel, readChannel } from './channels'
+import { Backups } from './backup/backups'
 import { Dispatchers, assertDispatchers } from './dispatch/dispatchers'
 import { StoreError, assertWhole, type ErrorCode, type Pressure } from './errors'
 import { StoreEmitter } from './events'
@@ -29,7 +30,7 @@ import { ManifestWriter } from './recovery/manifest-writer'
 import { RecordCheck } from './recovery/record-check'
 import { replayRecords } from './recovery/replay'
 import type {
-  DiskVolume, GetRequest, Message, MessageBatch, OffsetByTimeRequest, OpenOptions, QueryRequest, QueryResult, QueueInfo, ReadRequest, RecoveryReport, StoreChannels,
+  BackupOptions, BackupResult, DiskVolume, GetRequest, Message, MessageBatch, OffsetByTimeRequest, OpenOptions, QueryRequest, QueryResult, QueueInfo, ReadRequest, RecoveryReport, StoreChannels,
 } from './types'
 
 /**
@@ -53,6 +54,7 @@ export class MessageStore extends StoreEmitter {
   readonly #arrivals: Arrivals
   readonly #derived: DerivedFlush
   readonly #admission: Admission
+  readonly #backups: Backups
   readonly #isSync: boolean
   #failure: StoreError | undefined
   #closing: Promise<void> | undefined
@@ -121,6 +123,7 @@ export class MessageStore extends StoreEmitter {
     })
     this.#group.flushedOffset = log.maxOffset
     this.#manifest = new ManifestWriter({ backend: parts.backend, path: join(parts.directory, MANIFEST_NAME), log, queues, index: parts.index })
+    this.#backups = new Backups({ parts, flush: () => this.flush(), holdFiles: () => () => undefined })
     this.#arrivals = new Arrivals(visibleOffset, ({ topic, queueId }, maxOffset) => this.emit('arrival', { topic, queueId, maxOffset }))
     this.#derived = new DerivedFlush({ log, queues, index: parts.index, checkpoint: parts.checkpoint }, {
       flushLog: () => this.#group.flush(),
@@ -421,6 +424,18 @@ export class MessageStore extends StoreEmitter {
   }
 
   /**
+   * Copies the store, which goes on working, to `directory`, where it can be opened as a store that was closed in order: with every
+   * message that was acknowledged before the call. Files that nobody writes to any more are shared with the copy, by a second name,
+   * where both are on one file system. A backup that is there already is replaced once the new one is whole.
+   *
+   * @param directory empty or not there yet, or a backup of this store; `directory.unfinished` and `directory.previous` are needed meanwhile
+   * @throws ERR_BACKUP_TARGET, ERR_READ_ONLY, ERR_STORE_CLOSED, ERR_DISK_FULL, ERR_FLUSH_FAILED, ERR_FILE_REPLACED, ERR_IO; the signal's reason
+   */
+  backup(directory: string, options: BackupOptions = {}): Promise<BackupResult> {
+    return this.#backups.make(directory, options)
+  }
+
+  /**
    * Flushes, removes the mark of an unclean stop and gives the directory back. Iterations end, later calls throw
    * ERR_STORE_CLOSED. Idempotent.
    *
@@ -443,6 +458,7 @@ export class MessageStore extends StoreEmitter {
     this.#schedule.stop()
     this.#admission.stop()
     this.#arrivals.close()
+    await this.#backups.close()
     try {
       if (options.readOnly || this.#failure !== undefined) return
       await this.#group.flush()

@@ -13,6 +13,16 @@ export interface IndexGeometry {
   entries: number
 }
 
+/** A file that is written to, as it is at one moment. */
+export interface IndexSnapshot {
+  path: string
+  /** Header and slots, which change. */
+  head: Buffer
+  /** Bytes up to the end of the entries, which do not. */
+  length: number
+  size: number
+}
+
 /** Entries kept in memory before they go to the file. */
 const TAIL_ENTRIES = 4096
 const WORD_LENGTH = 4
@@ -280,6 +290,24 @@ export class IndexFile {
     if (this.#slots === undefined || !this.#hasUnwritten) return
     this.#writeEntries()
     this.#hasUnwritten = false
+    this.#backend.files.write(this.#openDescriptor(), this.#header(), 0, INDEX_HEADER_LENGTH, 0)
+  }
+
+  /** What a clean stop would leave in the file now. */
+  snapshot(): IndexSnapshot {
+    this.startWriting()
+    this.write()
+    const { slots, entries } = this.#geometry
+    const head = Buffer.alloc(entryPosition(slots, 0))
+    this.#header().copy(head)
+    bytesOf(this.#slots!).copy(head, INDEX_HEADER_LENGTH)
+    toOtherByteOrder(head.subarray(INDEX_HEADER_LENGTH))
+    return { path: this.path, head, length: entryPosition(slots, this.indexCount), size: indexFileSize(slots, entries) }
+  }
+
+  /** Nothing comes before this file any more, and nothing is in it yet: it is as the first one of a store is. */
+  becomeFirst(): void {
+    this.#preset(undefined)
     this.#backend.files.write(this.#openDescriptor(), this.#header(), 0, INDEX_HEADER_LENGTH, 0)
   }
 

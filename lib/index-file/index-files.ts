@@ -3,7 +3,7 @@ import { StoreError } from '../errors'
 import { indexFileSize, keyHash } from '../format/index-layout'
 import { indexFileName, parseIndexFileName } from '../format/file-name'
 import type { Backend, Clock } from '../storage/ports'
-import { IndexFile, type IndexGeometry } from './index-file'
+import { IndexFile, type IndexGeometry, type IndexSnapshot } from './index-file'
 
 export interface IndexFilesOptions {
   backend: Backend
@@ -161,6 +161,11 @@ export class IndexFiles {
     if (!this.#options.readOnly) this.#active?.write()
   }
 
+  /** The files, oldest first, as a clean stop would leave them now: those that are full, and the one that is written to. */
+  snapshot(): { full: string[]; active: IndexSnapshot | undefined } {
+    return { full: this.#files.slice(0, -1).map(({ path }) => path), active: this.#active?.snapshot() }
+  }
+
   /** Makes the files whole, before an orderly close; {@link sync} comes behind. */
   finish(): void {
     if (!this.#options.readOnly) this.#active?.finish()
@@ -183,6 +188,25 @@ export class IndexFiles {
     if (!this.#entryIsDurable) await backend.files.syncDirectory(directory)
     this.#entryIsDurable = true
     return completed
+  }
+
+  /**
+   * Removes the first file, durably, if all its messages are gone from the log, of which `logMinOffset` is the start, and it is not
+   * the last one. Not while {@link sync} is under way.
+   * @returns its path, and undefined where it stays
+   */
+  async removeFirstBelow(logMinOffset: number): Promise<string | undefined> {
+    const { backend: { files }, directory } = this.#options
+    const [first, second] = this.#files
+    if (second === undefined || first!.endPhyOffset >= logMinOffset) return undefined
+    if (this.#files.length === 2 && second.indexCount <= 1) second.becomeFirst()
+    this.#files.shift()
+    if (this.#sealed[0] === first) this.#sealed.shift()
+    first!.close()
+    files.remove(first!.path)
+    // At once: the next one must not go before it.
+    await files.syncDirectory(directory)
+    return first!.path
   }
 
   close(): void {

@@ -121,6 +121,11 @@ class MemoryFileSystem implements FileSystem, Mapper {
     this.directories.set(resolved, { inode: this.nextInode++, modifiedTime: this.clock.now() })
   }
 
+  realPath(name: string): string {
+    if (this.status(name) === undefined) throw failure('look at', name, 'ENOENT')
+    return path.resolve(name)
+  }
+
   truncate(descriptor: number, length: number): void {
     const file = this.writableFileOf('truncate', descriptor)
     file.resize(length)

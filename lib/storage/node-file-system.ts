@@ -123,6 +123,10 @@ export class NodeFileSystem implements FileSystem {
     this.attempt('make directory', path, () => fs.mkdirSync(path, { recursive: true }))
   }
 
+  realPath(path: string): string {
+    return this.attempt('look at', path, () => fs.realpathSync(path))
+  }
+
   truncate(descriptor: number, length: number): void {
     this.attemptOn('truncate', descriptor, () => fs.ftruncateSync(descriptor, length))
   }

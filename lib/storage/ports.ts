@@ -48,6 +48,8 @@ export interface FileSystem {
   /** Names in a directory, sorted by UTF-16 code unit; undefined where there is no such directory. */
   list(path: string): string[] | undefined
   makeDirectory(path: string): void
+  /** The path of something that is there, without symbolic links. */
+  realPath(path: string): string
   /** Sets the length without allocating blocks. */
   truncate(descriptor: number, length: number): void
   /**
