@@ -5,7 +5,6 @@ import type { ResolvedOptions } from '../options/options'
 import type { Clock, DiskMeter } from '../storage/ports'
 import type { DiskLevel, DiskVolume } from '../types'
 import { DiskGuard } from './disk-guard'
-import { limitsFrom } from './disk-level'
 import { placesOf } from './places'
 import { PressureGauge, type FlushProgress } from './pressure-gauge'
 import { RunningFlags } from './running-flags'
@@ -47,8 +46,8 @@ export class Admission {
     this.#disk = new DiskGuard({
       meter,
       clock,
+      limits: options,
       places: placesOf(options),
-      limitsFor: (nextFilesBytes) => limitsFrom(options, nextFilesBytes),
       reserved: () => log.reserved,
       onLevel: (volume, previous) => events.onLevel(volume, previous),
       onBlind: (error, path) => events.onWarning(`the room on the disk cannot be told: ${error.message}`, path),

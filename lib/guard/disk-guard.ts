@@ -1,18 +1,17 @@
 import type { StoreError } from '../errors'
 import type { Clock, DiskMeter, DiskUsage } from '../storage/ports'
 import type { DiskLevel, DiskVolume } from '../types'
-import { excessOf, levelOf, usedRatio, type DiskLimits } from './disk-level'
+import { bytesLeftAt, crossed, excessOf, levelOf, thresholdsOf, type DiskOptions } from './disk-level'
 import { isWithin, type Place } from './places'
 
-/** The least that a file may lack. */
-const BLOCK = 4096
+/** What a queue, or the index, is taken to want. In bytes. */
+const ROOM_TO_GROW = 1 << 16
 
 export interface DiskGuardOptions {
   meter: DiskMeter
   clock: Clock
+  limits: DiskOptions
   places: readonly Place[]
-  /** @param nextFilesBytes what the next files take of those places that lie on the volume */
-  limitsFor(nextFilesBytes: number): DiskLimits
   /** Blocks that are the log's already, and still to be written: they count as free. */
   reserved(): Iterable<{ path: string; bytes: number }>
   onLevel(volume: DiskVolume, previous: DiskLevel): void
@@ -38,20 +37,22 @@ class Volume implements DiskVolume {
   /** Of the last look, and what has happened since. */
   level: DiskLevel
   /** What the limits say. */
-  levelByLimits: DiskLevel
+  levelByLimits: DiskLevel = 'ok'
   since: number
   excessBytes = 0
   lack: Lack | undefined
   readonly #freeBytes: number
+  /** See {@link crossed}. */
+  #isCrossed: readonly boolean[]
 
   /** @param before what was known of it */
   constructor({ totalBytes, freeBytes }: DiskUsage, before: Volume | undefined, now: number) {
     this.totalBytes = totalBytes
     this.#freeBytes = freeBytes
     this.level = before?.level ?? 'ok'
-    this.levelByLimits = before?.levelByLimits ?? 'ok'
     this.since = before?.since ?? now
     this.lack = before?.lack
+    this.#isCrossed = before === undefined ? [] : before.#isCrossed
   }
 
   get freeBytes(): number {
@@ -64,12 +65,14 @@ class Volume implements DiskVolume {
   }
 
   /** @returns the level that holds now */
-  settle(limits: DiskLimits): DiskLevel {
-    this.levelByLimits = levelOf(this, this.levelByLimits, limits)
+  settle(limits: DiskOptions): DiskLevel {
+    const nextFilesBytes = this.places.reduce((sum, place) => sum + place.nextFileBytes, 0)
+    const thresholds = thresholdsOf(this.totalBytes, limits, nextFilesBytes)
+    this.#isCrossed = crossed(thresholds, this.freeBytes, this.#isCrossed)
+    this.levelByLimits = levelOf(thresholds, this.#isCrossed)
     if (this.lack !== undefined && !this.lack.isQuota && this.#freeBytes > this.lack.bytes) this.lack = undefined
-    const level = this.lack === undefined ? this.levelByLimits : 'full'
-    this.excessBytes = level === 'full' ? Math.max(excessOf(this, limits), (this.lack?.bytes ?? 0) - this.#freeBytes) : 0
-    return level
+    this.excessBytes = Math.max(excessOf(thresholds, this.#isCrossed, this.freeBytes), (this.lack?.bytes ?? 0) - this.#freeBytes)
+    return this.lack === undefined ? this.levelByLimits : 'full'
   }
 
   describe(): DiskVolume {
@@ -110,7 +113,8 @@ export class DiskGuard {
   /** Whether segments had better be made elsewhere. As RocketMQ has it, from the ratio on at which files go before their time. */
   isCrowded(path: string): boolean {
     const volume = volumeOf(this.#volumes, path)
-    return volume !== undefined && (volume.level === 'full' || usedRatio(volume) > this.#limitsOf(volume).forcedRatio)
+    if (volume === undefined) return false
+    return volume.level === 'full' || volume.freeBytes < bytesLeftAt(this.#options.limits.diskSpaceCleanForciblyRatio, volume.totalBytes)
   }
 
   /** Measures all volumes, and tells of those that have come to another level. */
@@ -120,7 +124,7 @@ export class DiskGuard {
       this.#isBlind = false
     } catch (error) {
       // What was known holds.
-      if (!this.#isBlind) this.#options.onBlind(error as Error, (error as StoreError).details.file ?? '')
+      if (!this.#isBlind) this.#options.onBlind(error as Error, (error as Partial<StoreError>).details?.file ?? '')
       this.#isBlind = true
     }
     this.#settle()
@@ -133,7 +137,7 @@ export class DiskGuard {
     if (volume === undefined) return
     const isNews = volume.lack === undefined
     const segment = volume.places.find(({ takesSegments, path }) => takesSegments && isWithin(path, file))
-    volume.lack = { bytes: segment?.nextFileBytes ?? BLOCK, isQuota: reason === 'EDQUOT' }
+    volume.lack = { bytes: segment?.nextFileBytes ?? ROOM_TO_GROW, isQuota: reason === 'EDQUOT' }
     if (isNews) this.look()
   }
 
@@ -146,7 +150,7 @@ export class DiskGuard {
   #settle(): void {
     for (const volume of this.#volumes.values()) {
       const previous = volume.level
-      const level = volume.settle(this.#limitsOf(volume))
+      const level = volume.settle(this.#options.limits)
       if (level === previous) continue
       volume.level = level
       volume.since = this.#options.clock.now()
@@ -177,10 +181,6 @@ export class DiskGuard {
       if (volume !== undefined) volume.reservedBytes += bytes
     }
     return found
-  }
-
-  #limitsOf({ places }: Volume): DiskLimits {
-    return this.#options.limitsFor(places.reduce((sum, { nextFileBytes }) => sum + nextFileBytes, 0))
   }
 }
 

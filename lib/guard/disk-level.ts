@@ -1,63 +1,59 @@
 import type { DiskLevel } from '../types'
 
-/** From where on a volume has which level. Ratios are fractions of the whole, the rest bytes. */
-export interface DiskLimits {
-  /** Short of room above this. */
-  warningRatio: number
-  /** Full above this. */
-  fullRatio: number
-  /** Short of room with less than this left. */
-  warningBytes: number
-  /** Full with less than this left. */
-  fullBytes: number
-  /** Files go before their time above this. */
-  forcedRatio: number
+/** Something that a volume should not come to: less than `below` bytes left. It is behind it with `until` or more. */
+export interface Threshold {
+  level: 'warning' | 'full'
+  below: number
+  until: number
 }
 
-export interface Room {
-  totalBytes: number
-  freeBytes: number
+export interface DiskOptions {
+  diskMaxUsedSpaceRatio: number
+  diskSpaceCleanForciblyRatio: number
+  diskSpaceWarningLevelRatio: number
+  diskFreeSpaceMin: number
 }
 
-/** How far behind a limit a volume has to be to leave a level again, so that it does not come and go with every file. */
-const HYSTERESIS_RATIO = 0.02
-/** Of a limit in bytes. */
-const HYSTERESIS_BYTES = 1.1
+/** How far from a limit a volume has to get to have it behind it, so that levels do not come and go with every file. */
+const HYSTERESIS_PERCENT = 2
+/** A limit in bytes is behind one a tenth of it further on. */
+const HYSTERESIS_PART = 10
+const MEBIBYTE = 1 << 20
 
-/** The options in percent and MiB. @param nextFilesBytes what the next files of those that lie on the volume take */
-export function limitsFrom(
-  options: { diskMaxUsedSpaceRatio: number; diskSpaceCleanForciblyRatio: number; diskSpaceWarningLevelRatio: number; diskFreeSpaceMin: number },
-  nextFilesBytes: number,
-): DiskLimits {
-  const fullRatio = options.diskSpaceWarningLevelRatio / 100
-  const forcedRatio = options.diskSpaceCleanForciblyRatio / 100
-  const fullBytes = options.diskFreeSpaceMin * (1 << 20)
-  return {
-    warningRatio: Math.min(options.diskMaxUsedSpaceRatio / 100, forcedRatio),
-    fullRatio,
-    warningBytes: fullBytes + nextFilesBytes,
-    fullBytes,
-    forcedRatio,
-  }
+/** @param nextFilesBytes what the next files take of those that lie on the volume: it should be warned of before they do not fit */
+export function thresholdsOf(totalBytes: number, options: DiskOptions, nextFilesBytes: number): Threshold[] {
+  const { diskMaxUsedSpaceRatio, diskSpaceCleanForciblyRatio: forced, diskSpaceWarningLevelRatio: full } = options
+  const shortage = Math.min(diskMaxUsedSpaceRatio, forced)
+  const fullBytes = options.diskFreeSpaceMin * MEBIBYTE
+  const ratio = (level: Threshold['level'], percent: number, untilPercent: number): Threshold =>
+    ({ level, below: bytesLeftAt(percent, totalBytes), until: bytesLeftAt(untilPercent, totalBytes) })
+  const bytes = (level: Threshold['level'], below: number): Threshold => ({ level, below, until: below + Math.ceil(below / HYSTERESIS_PART) })
+  return [
+    // As RocketMQ has it, until files no longer go before their time.
+    ratio('full', full, Math.min(forced, full - HYSTERESIS_PERCENT)),
+    bytes('full', fullBytes),
+    ratio('warning', shortage, shortage - HYSTERESIS_PERCENT),
+    bytes('warning', fullBytes + nextFilesBytes),
+  ]
 }
 
-/** The level of a volume that was at `before`. */
-export function levelOf(room: Room, before: DiskLevel, limits: DiskLimits): DiskLevel {
-  const used = usedRatio(room)
-  const isFull = used > limits.fullRatio || room.freeBytes < limits.fullBytes
-  if (isFull || (before === 'full' && excessOf(room, limits) > 0)) return 'full'
-  const isShort = used > limits.warningRatio || room.freeBytes < limits.warningBytes
-  const isShortStill = used > limits.warningRatio - HYSTERESIS_RATIO || room.freeBytes < limits.warningBytes * HYSTERESIS_BYTES
-  return isShort || (before !== 'ok' && isShortStill) ? 'warning' : 'ok'
+/** What is left of a volume of which so much is used. */
+export function bytesLeftAt(percent: number, totalBytes: number): number {
+  return Math.ceil((totalBytes * (100 - percent)) / 100)
 }
 
-/** How many bytes have to go before a full volume is so no more; as RocketMQ has it, files then no longer go before their time. */
-export function excessOf({ totalBytes, freeBytes }: Room, { fullRatio, forcedRatio, fullBytes }: DiskLimits): number {
-  const byRatio = totalBytes - freeBytes - Math.floor(totalBytes * Math.min(forcedRatio, fullRatio - HYSTERESIS_RATIO))
-  const byBytes = Math.ceil(fullBytes * HYSTERESIS_BYTES) - freeBytes
-  return Math.max(0, byRatio, byBytes)
+/** The thresholds that a volume has come to, of which it had come to some `before`. */
+export function crossed(thresholds: readonly Threshold[], freeBytes: number, before: readonly boolean[]): boolean[] {
+  return thresholds.map(({ below, until }, index) => freeBytes < (before[index] ? until : below))
 }
 
-export function usedRatio({ totalBytes, freeBytes }: Room): number {
-  return totalBytes === 0 ? 0 : (totalBytes - freeBytes) / totalBytes
+export function levelOf(thresholds: readonly Threshold[], isCrossed: readonly boolean[]): DiskLevel {
+  const levels = thresholds.filter((_, index) => isCrossed[index]).map(({ level }) => level)
+  return levels.includes('full') ? 'full' : (levels[0] ?? 'ok')
+}
+
+/** How many bytes have to go before a volume is full no more. */
+export function excessOf(thresholds: readonly Threshold[], isCrossed: readonly boolean[], freeBytes: number): number {
+  const wanted = thresholds.filter(({ level }, index) => isCrossed[index] && level === 'full').map(({ until }) => until - freeBytes)
+  return Math.max(0, ...wanted)
 }
