@@ -57,3 +57,8 @@ export function excessOf(thresholds: readonly Threshold[], isCrossed: readonly b
   const wanted = thresholds.filter(({ level }, index) => isCrossed[index] && level === 'full').map(({ until }) => until - freeBytes)
   return Math.max(0, ...wanted)
 }
+
+/** Between 0 and 1. */
+export function usedRatio({ totalBytes, freeBytes }: { totalBytes: number; freeBytes: number }): number {
+  return totalBytes === 0 ? 0 : (totalBytes - freeBytes) / totalBytes
+}
