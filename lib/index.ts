@@ -6,6 +6,7 @@ export { observeWithOpenTelemetry } from './observe/open-telemetry'
 export { registerPrometheus } from './observe/prometheus'
 export { StoreError, isStoreError, errorCodes } from './errors'
 export type { ErrorCode, ErrorDetails, Pressure } from './errors'
+export type { Retention } from './retention/retention'
 export type { RunningFlag, RunningFlags } from './guard/running-flags'
 export type { StoreOptions, ResolvedOptions, UnusedProperty, Compatibility, FlushDiskType, BrokerRole, Visibility } from './options/options'
 export type { Clock } from './storage/ports'
@@ -16,6 +17,7 @@ export type { OpenTelemetryCallback, OpenTelemetryInstrument, OpenTelemetryMeter
 export type { PrometheusRegistry } from './observe/prometheus'
 export type {
   BackupOptions, BackupProgress, BackupResult,
-  Damage, DiskLevel, DiskVolume, DispatchRecord, Dispatcher, GetRequest, GetStatus, Message, MessageBatch, MessageFilter, OffsetByTimeRequest, OpenOptions,
-  Properties, PutStatus, QueryRequest, QueryResult, QueueInfo, ReadRequest, RecoveryProgress, RecoveryReport, StoreChannels, StoreEvents,
+  Damage, DelayedDeletion, Deletion, DeletionReason, DeletionReport, DiskLevel, DiskVolume, DispatchRecord, Dispatcher, GetRequest, GetStatus, Message, MessageBatch, MessageFilter, OffsetByTimeRequest, OpenOptions,
+  PlannedDeletion, Properties, PutStatus, QueryRequest, QueryResult, QueueInfo, ReadRequest, RecoveryProgress, RecoveryReport, RetentionOptions, RetentionPreview, SegmentInfo, StoreChannels,
+  StoreEvents,
 } from './types'

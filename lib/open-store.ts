@@ -12,6 +12,7 @@ import { readLayout } from './recovery/layout'
 import { MANIFEST_NAME, lacksIndexFiles, lacksQueues, readManifest, writeManifest } from './recovery/manifest'
 import { openSegments } from './recovery/open-segments'
 import { recover } from './recovery/recover'
+import { assertRetention } from './retention/objections'
 import { selectBackend } from './storage/backend'
 import { DirectoryLock } from './storage/directory-lock'
 import { makeDurableDirectory } from './storage/durable-directory'
@@ -51,7 +52,7 @@ export interface OpenEvents {
 }
 
 /** Options that are the open's own, beside those of the store. */
-const ownOptions = ['properties', 'clock', 'dispatchers', 'recovery', 'ports']
+const ownOptions = ['properties', 'clock', 'dispatchers', 'retention', 'recovery', 'ports']
 
 /** Directories whose content this version does not understand, and would spoil by writing beside it. */
 const unsupportedContent: Record<string, string> = {
@@ -66,6 +67,7 @@ export async function openStore(
   const started = performance.now()
   const { clock = systemClock, recovery = {}, ports } = open
   const { options, unusedProperties } = settleOptions(open)
+  assertRetention(open.retention ?? {})
   const root = resolve(directory ?? options.storePathRootDir)
   options.storePathCommitLog = resolve(rerootCommitLogPath(root, options))
   options.storePathRootDir = root
@@ -142,7 +144,7 @@ export async function openStore(
 
 /** The options of an open, its properties file read. */
 export function settleOptions(open: OpenOptions & { ports?: unknown }): { options: ResolvedOptions; unusedProperties: UnusedProperty[] } {
-  const { properties, clock: _clock, dispatchers: _dispatchers, recovery: _recovery, ports: _ports, ...given } = open
+  const { properties, clock: _clock, dispatchers: _dispatchers, retention: _retention, recovery: _recovery, ports: _ports, ...given } = open
   return resolveOptions(given, properties === undefined ? undefined : readProperties(properties), ownOptions)
 }
 

@@ -17,6 +17,7 @@ import type { RunningFlags } from './guard/running-flags'
 import { openStore, type StoreParts } from './open-store'
 import type { ResolvedOptions, UnusedProperty } from './options/options'
 import { PutResult } from './put-result'
+import { Retention } from './retention/retention'
 import { Arrivals } from './read/arrivals'
 import { EntryGuard } from './read/entry-guard'
 import { MessageGetter, visibleMaxOffset } from './read/get'
@@ -42,6 +43,8 @@ import type {
 export class MessageStore extends StoreEmitter {
   /** Whether messages are taken and given, and if not, why. */
   readonly running: RunningFlags
+  /** What is deleted, when and why. */
+  readonly retention: Retention
   readonly #parts: StoreParts
   readonly #encoder: MessageEncoder
   readonly #reader: LogReader
@@ -100,7 +103,7 @@ export class MessageStore extends StoreEmitter {
     return store
   }
 
-  private constructor(parts: StoreParts, { dispatchers = [] }: OpenOptions) {
+  private constructor(parts: StoreParts, { dispatchers = [], retention = {} }: OpenOptions) {
     super()
     const { options, log, queues, clock } = parts
     this.#parts = parts
@@ -123,7 +126,7 @@ export class MessageStore extends StoreEmitter {
     })
     this.#group.flushedOffset = log.maxOffset
     this.#manifest = new ManifestWriter({ backend: parts.backend, path: join(parts.directory, MANIFEST_NAME), log, queues, index: parts.index })
-    this.#backups = new Backups({ parts, flush: () => this.flush(), holdFiles: () => () => undefined })
+    this.#backups = new Backups({ parts, flush: () => this.flush(), holdFiles: () => this.retention.hold() })
     this.#arrivals = new Arrivals(visibleOffset, ({ topic, queueId }, maxOffset) => this.emit('arrival', { topic, queueId, maxOffset }))
     this.#derived = new DerivedFlush({ log, queues, index: parts.index, checkpoint: parts.checkpoint }, {
       flushLog: () => this.#group.flush(),
@@ -151,6 +154,16 @@ export class MessageStore extends StoreEmitter {
       onWarning: (message, file) => setImmediate(() => this.emit('warning', { message, file })),
     })
     this.running = this.#admission.flags
+    this.retention = new Retention({
+      ...parts,
+      retention,
+      flushedOffset: () => this.flushedOffset,
+      flush: () => this.#derived.sync(),
+      betweenFlushes: (work) => this.#derived.between(work),
+      hasFailed: () => this.#failure !== undefined,
+      onFailed: (error) => this.#fail(error),
+      emit: (name, event) => this.emit(name, event),
+    })
   }
 
   // Writing
@@ -459,6 +472,7 @@ export class MessageStore extends StoreEmitter {
     this.#admission.stop()
     this.#arrivals.close()
     await this.#backups.close()
+    await this.retention.stop()
     try {
       if (options.readOnly || this.#failure !== undefined) return
       await this.#group.flush()
@@ -495,6 +509,7 @@ export class MessageStore extends StoreEmitter {
       throw error
     }
     if (!options.readOnly) this.#schedule.start()
+    this.retention.start()
     this.#admission.start()
     // Listeners are there from the next turn on.
     setImmediate(() => {

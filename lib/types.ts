@@ -236,6 +236,8 @@ export interface OpenOptions extends StoreOptions {
   clock?: Clock
   /** Who is told of each record. */
   dispatchers?: readonly Dispatcher[]
+  /** What may be deleted, beside what the options say. */
+  retention?: RetentionOptions
   /** How to follow the recovery, and to end it early. */
   recovery?: {
     /** Ends the open with its reason; the directory is left as a crash would leave it. */
@@ -306,6 +308,98 @@ export interface BackupResult {
   findings?: readonly { file: string; offset: number; what: string; bytes: number }[]
 }
 
+/** A full file of the commit log. */
+export interface SegmentInfo {
+  /** Absolute path. */
+  file: string
+  /** Commit log offset of its first byte. */
+  fromOffset: number
+  /** Commit log offset behind its last byte. */
+  toOffset: number
+  /** Store time of its last message, in milliseconds: the time of the file. */
+  lastStoreTime: number
+}
+
+/**
+ * Why a file is deleted. It is older than `fileReservedTime`, and it is the `hour` of `deleteWhen`, or a volume is short of `space`
+ * (`diskMaxUsedSpaceRatio`), or somebody asked for it (`manual`). Or it is not that old, and was `forced` out by a volume above
+ * `diskSpaceCleanForciblyRatio`. Or it is a file of a queue or the index, and all its messages are `gone` from the log.
+ */
+export type DeletionReason = 'hour' | 'space' | 'manual' | 'forced' | 'gone'
+
+/** A file that was deleted, and its room given back. */
+export interface Deletion {
+  kind: 'commitlog' | 'consumequeue' | 'index'
+  /** Absolute path. */
+  file: string
+  /** Length of the file; queues and index are sparse, and take less. */
+  bytes: number
+  reason: DeletionReason
+  /** The reason in words. */
+  text: string
+}
+
+/** A file that is to be deleted, and is not yet. */
+export interface DelayedDeletion extends SegmentInfo {
+  /** Whoever holds messages of it, or does not want it to be deleted. */
+  by: 'readers' | 'mayDelete' | 'oldestUnconsumed'
+  /** Who that is, and until when he can. */
+  text: string
+}
+
+/** A file that would be deleted. */
+export interface PlannedDeletion extends SegmentInfo {
+  /** When it has been kept for `fileReservedTime`, in milliseconds. */
+  expiresAt: number
+  reason: DeletionReason
+  /** The reason in words. */
+  text: string
+  /** What would put it off. */
+  delayed: DelayedDeletion | undefined
+}
+
+/** What would be deleted of the commit log, and when; files of queues and index follow when all their messages are gone. */
+export interface RetentionPreview {
+  /** The time of the preview, in milliseconds. */
+  at: number
+  /** Of `deleteWhen`: the time zone of the process. */
+  timeZone: string
+  /** How full the volumes are, in percent; -1 where that is not known. */
+  usedPercents: { log: number; queues: number }
+  /** What may go now, oldest first. What is behind one that is put off waits for it. */
+  now: PlannedDeletion[]
+  /** What else may go in the next hour of `deleteWhen`, as full as the volumes are now. */
+  next: { at: number; files: PlannedDeletion[] }
+  /** What stays, in words. */
+  kept: string
+}
+
+/** What a deletion by hand has done. */
+export interface DeletionReport {
+  /** The files that are gone, and whose room is free. */
+  deleted: Deletion[]
+  /** What was to go, and is put off. */
+  delayed: DelayedDeletion | undefined
+}
+
+/** What an embedder has to say on what is deleted. Without `hardLimit` his word is the last, however full the disk. */
+export interface RetentionOptions {
+  /** Asked before a file of the commit log is deleted, oldest first; false keeps it, and all behind it, until it is asked again. */
+  mayDelete?(segment: SegmentInfo): boolean
+  /**
+   * Commit log offset of the oldest message that somebody has yet to read: nothing from its file on is deleted. Undefined where
+   * there is none.
+   */
+  oldestUnconsumed?(): number | { commitLogOffset: number } | undefined
+  /** Beyond either of these, files go that the two above would keep. */
+  hardLimit?: {
+    /** Length of all files of the commit log. */
+    logBytes?: number
+    /** How full the volume of the log is, in percent. */
+    usedPercent?: number
+  }
+}
+
 /** The events of a store; each listener gets the one argument. */
 export interface StoreEvents {
   /** Messages became visible; one event per queue and turn of the event loop. */
@@ -320,6 +414,12 @@ export interface StoreEvents {
   diskLevel: { volume: DiskVolume; previous: DiskLevel }
   /** There is no room; puts are refused from now on, until there is. */
   diskFull: { error: StoreError }
+  /** A file was deleted, and its room is free. */
+  deletion: Deletion
+  /** A file of the commit log was to be deleted, and is put off; once for each file and cause. */
+  deletionDelayed: DelayedDeletion
+  /** A reader held a file for longer than `destroyMappedFileIntervalForcibly`: it went all the same, and he gets ERR_READ_REVOKED. */
+  readRevoked: { file: string; reader: string }
   /** Something that works but should be looked at. */
   warning: { message: string; file?: string }
   /** The open, or a read, found a part of the log that cannot be read; one event for each. */

@@ -85,14 +85,22 @@ export class ConsumeQueue {
 
   /** The first message that is still in the log, of which `logMinOffset` is the start. */
   minOffset(logMinOffset: number): number {
-    // Looked at one by one: behind the first message there may be lost ones again.
-    while (this.#minOffset < this.#count && this.isLost(this.#minOffset)) this.#minOffset++
+    this.#passOverLost()
     // Below zero is damage, and says nothing about where the log begins.
     const first = this.#minOffset < this.#count ? this.offsetAt(this.#minOffset) : logMinOffset
     if (first >= 0 && first < logMinOffset) {
       this.#minOffset = this.#search(this.#minOffset, this.#count, (index) => this.#liesAtOrBehind(index, logMinOffset))
+      this.#passOverLost()
     }
     return this.#minOffset
+  }
+
+  /** How many files hold only messages that are gone from the log, of which `logMinOffset` is the start; never all of them. */
+  expiredFiles(logMinOffset: number): number {
+    const { starts, entriesPerFile } = this.files
+    if (starts.length < 2) return 0
+    const minOffset = this.minOffset(logMinOffset)
+    return starts.slice(0, -1).filter((start) => start + entriesPerFile <= minOffset).length
   }
 
   /** The first entry at or behind `logOffset`; {@link maxOffset} when there is none. */
@@ -226,6 +234,11 @@ export class ConsumeQueue {
       else low = middle + 1
     }
     return low
+  }
+
+  /** One by one: behind the first message there may be lost ones again. */
+  #passOverLost(): void {
+    while (this.#minOffset < this.#count && this.isLost(this.#minOffset)) this.#minOffset++
   }
 
   /** Offsets grow from entry to entry; one that is lost or damaged says nothing, and goes with the next. */

@@ -153,6 +153,18 @@ export class QueueFiles {
     }
   }
 
+  /** Removes the first file, durably; it must not be the only one. @returns its path */
+  async removeFirst(): Promise<string> {
+    const { files, descriptors, dirty } = this.#context
+    const path = this.#path(this.#starts.shift()!)
+    descriptors.forget(path)
+    dirty.delete(path)
+    files.remove(path)
+    // At once: the next one must not go before it.
+    await files.syncDirectory(this.directory)
+    return path
+  }
+
   #overlay(index: number, count: number, target: Uint8Array, targetOffset: number): void {
     for (let at = 0; at < count; at++) {
       const entry = this.#mended.get(index + at)

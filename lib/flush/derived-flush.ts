@@ -73,6 +73,13 @@ export class DerivedFlush {
     return this.#syncing
   }
 
+  /** Does something while nothing is being made durable. */
+  between<Result>(work: () => Promise<Result>): Promise<Result> {
+    const done = this.#syncing.then(work)
+    this.#syncing = done.then(() => undefined, () => undefined)
+    return done
+  }
+
   /** Waits for what is under way; never rejects. */
   async settle(): Promise<void> {
     await this.#running

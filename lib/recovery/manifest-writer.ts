@@ -19,13 +19,13 @@ export interface ManifestWriterContext {
  */
 export class ManifestWriter {
   readonly #context: ManifestWriterContext
-  /** How many segments the log had when the list was made. */
-  #listedSegments: number
+  /** Where the last segment of the log began when the list was made. */
+  #listedSegment: number | undefined
   #writing: Promise<void> = Promise.resolve()
 
   constructor(context: ManifestWriterContext) {
     this.#context = context
-    this.#listedSegments = context.log.segments.length
+    this.#listedSegment = context.log.segments.last?.fromOffset
   }
 
   /**
@@ -35,11 +35,11 @@ export class ManifestWriter {
    */
   prepareIfDue(flushedOffset: number): (() => Promise<void>) | undefined {
     const { log, queues, index } = this.#context
-    const { length } = log.segments
-    if (length === this.#listedSegments) return undefined
+    const last = log.segments.last?.fromOffset
+    if (last === this.#listedSegment) return undefined
     const manifest = makeManifest(queues, index, flushedOffset)
     return async () => {
-      if (await whereThereIsRoom(this.#write(manifest))) this.#listedSegments = length
+      if (await whereThereIsRoom(this.#write(manifest))) this.#listedSegment = last
     }
   }
 

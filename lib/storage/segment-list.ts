@@ -16,6 +16,11 @@ export class SegmentList {
     return this.#segments[this.#segments.length - 1]
   }
 
+  /** As they are now. */
+  get all(): readonly Segment[] {
+    return this.#segments
+  }
+
   at(index: number): Segment | undefined {
     return this.#segments[index]
   }
