@@ -7,16 +7,17 @@ import { runCodecBenchmarks } from './codec.js'
 import { endProgress } from './demo/progress.js'
 import { javaVersion, missingForJava, prepareJava, rocketmqVersion } from './java.js'
 import { describeMachine } from './machine.js'
+import { runObserveBenchmarks } from './observe.js'
 import { describeReport } from './report.js'
 import { ours, runRounds } from './rounds.js'
 import { makeScratchDirectory } from './scratch-directory.js'
 import { smokeOf, workloads } from './workloads.js'
 
 /**
- * npm run bench -- [codec] [--rounds N] [--only NAME]... [--directory D] [--smoke] [--json]
+ * npm run bench -- [codec | observe] [--rounds N] [--only NAME]... [--directory D] [--smoke] [--json]
  *
- * Our store and that of RocketMQ at the same work; `codec` measures parts of lib/format instead. `--smoke` only shows
- * that everything runs.
+ * Our store and that of RocketMQ at the same work; `codec` measures parts of lib/format instead, `observe` what
+ * channels cost that nobody listens to. `--smoke` only shows that everything runs.
  */
 
 const { values: given, positionals } = parseArgs({
@@ -30,13 +31,14 @@ const { values: given, positionals } = parseArgs({
   },
 })
 
+const rounds = given.smoke ? 1 : Number(given.rounds)
+if (!Number.isInteger(rounds) || rounds < 1) throw new Error(`--rounds is a number from 1 on, not ${given.rounds}`)
 if (positionals.length === 0) await benchmarkStore()
 else if (String(positionals) === 'codec') runCodecBenchmarks(given)
-else throw new Error(`there is codec, and the store's benchmark without an argument, but no ${positionals.join(' ')}`)
+else if (String(positionals) === 'observe') runObserveBenchmarks({ ...given, rounds })
+else throw new Error(`there are codec and observe, and the store's benchmark without an argument, but no ${positionals.join(' ')}`)
 
 async function benchmarkStore() {
-  const rounds = given.smoke ? 1 : Number(given.rounds)
-  if (!Number.isInteger(rounds) || rounds < 1) throw new Error(`--rounds is a number from 1 on, not ${given.rounds}`)
   const chosen = chooseWorkloads()
   const directory = makeScratchDirectory(realpathSync(given.directory), 'mqstore-bench-')
   const machine = describeMachine(directory)

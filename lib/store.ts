@@ -1,6 +1,6 @@
 import { join } from 'node:path'
-import { MessageEncoder, assertMessage, type Refusal } from './commit-log/message-encoder'
 import { appendChannel, readChannel } from './channels'
+import { MessageEncoder, assertMessage, type Refusal } from './commit-log/message-encoder'
 import { Backups } from './backup/backups'
 import { Dispatchers, assertDispatchers } from './dispatch/dispatchers'
 import { StoreError, assertWhole, type ErrorCode, type Pressure } from './errors'
@@ -31,7 +31,8 @@ import { ManifestWriter } from './recovery/manifest-writer'
 import { RecordCheck } from './recovery/record-check'
 import { replayRecords } from './recovery/replay'
 import type {
-  BackupOptions, BackupResult, DiskVolume, GetRequest, Message, MessageBatch, OffsetByTimeRequest, OpenOptions, QueryRequest, QueryResult, QueueInfo, ReadRequest, RecoveryReport, StoreChannels,
+  BackupOptions, BackupResult, DiskVolume, GetRequest, Message, MessageBatch, OffsetByTimeRequest, OpenOptions, QueryRequest, QueryResult,
+  QueueInfo, ReadRequest, RecoveryReport, StoreChannels,
 } from './types'
 
 /**
@@ -395,9 +396,9 @@ export class MessageStore extends StoreEmitter {
     return this.#parts.backend.name
   }
 
-  /** @internal What the metrics ask beside the store itself. */
-  get surroundings(): Pick<StoreParts, 'clock' | 'disk'> {
-    return this.#parts
+  /** @internal The time, as the store has it. */
+  get clock(): StoreParts['clock'] {
+    return this.#parts.clock
   }
 
   /** What the open found and did. */

@@ -23,7 +23,7 @@ const SYSTEM_GROUP_PREFIX = 'cid_rmq_sys_'
 
 /** Adds up the queues of each group and topic, in the order in which they come. */
 export function lagOfConsumers(store: MessageStore, labels: Labels, consumerOffsets: Iterable<ConsumerOffset>): Iterable<ConsumerLag> {
-  const now = store.surroundings.clock.now()
+  const now = store.clock.now()
   const lags = new Map<string, ConsumerLag>()
   for (const { group, topic, queueId, offset } of consumerOffsets) {
     const key = JSON.stringify([group, topic])

@@ -40,7 +40,12 @@ export const gauges = {
   rocketmq_consumer_lag_latency: {
     type: 'gauge', unit: 'milliseconds', description: 'Age of the first message that a group has still to consume, 0 without one', labels: consumer,
   },
-  mqstore_failed: { type: 'gauge', unit: '', description: '1 once the store has stopped acknowledging, else 0', labels: [] },
+  mqstore_writable: { type: 'gauge', unit: '', description: '1 while messages are taken, else 0', labels: [] },
+  mqstore_running_flag: { type: 'gauge', unit: '', description: '1 for each reason why messages are not taken, or not given', labels: ['flag'] },
+  mqstore_pressure_time: {
+    type: 'gauge', unit: 'milliseconds', description: 'How long something has been holding up messages; absent while nothing does', labels: ['reason'],
+  },
+  mqstore_disk_level: { type: 'gauge', unit: '', description: 'A volume on which the store lies: 0 ok, 1 short of room, 2 full', labels: ['path'] },
 } as const satisfies Record<string, Metric>
 
 const KIB = 1024

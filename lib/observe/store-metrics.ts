@@ -1,5 +1,6 @@
 import { isStoreError } from '../errors'
 import type { MessageStore } from '../store'
+import type { DiskLevel } from '../types'
 import { lagOfConsumers, type ConsumerOffset } from './consumer-lag'
 import type { Histogram } from './histogram'
 import type { HistogramName, Labels, NumberName } from './metrics'
@@ -32,6 +33,9 @@ export interface HistogramSample {
   histogram: Histogram
 }
 
+/** By their numbers. */
+const diskLevels: readonly DiskLevel[] = ['ok', 'warning', 'full']
+
 /** The values of all metrics of a store. What need not be counted is looked up when it is asked for. */
 export class StoreMetrics {
   readonly #store: MessageStore
@@ -60,7 +64,10 @@ export class StoreMetrics {
       rocketmq_storage_message_reserve_time: () => this.#storage(this.#reserveTime()),
       rocketmq_consumer_lag_messages: () => map(this.#lags(), ({ labels, messages }) => ({ labels, value: messages })),
       rocketmq_consumer_lag_latency: () => map(this.#lags(), ({ labels, milliseconds }) => ({ labels, value: milliseconds })),
-      mqstore_failed: () => [{ labels, value: store.failure === undefined ? 0 : 1 }],
+      mqstore_writable: () => [{ labels, value: store.running.isWritable ? 1 : 0 }],
+      mqstore_running_flag: () => map(store.running.names, (flag) => ({ labels: { ...labels, flag }, value: 1 })),
+      mqstore_pressure_time: () => map(store.pressure(), ({ reason, since }) => ({ labels: { ...labels, reason }, value: store.clock.now() - since })),
+      mqstore_disk_level: () => map(store.volumes, ({ paths, level }) => ({ labels: { ...labels, path: paths[0]! }, value: diskLevels.indexOf(level) })),
     }
     this.#histograms = {
       rocketmq_message_size: () => map(traffic.incoming(), ({ labels, sizes }) => ({ labels, histogram: sizes })),
@@ -92,13 +99,13 @@ export class StoreMetrics {
   }
 
   #usedBytes(): number | undefined {
-    const usage = this.#store.surroundings.disk.usage(this.#store.directory)
-    return usage && usage.totalBytes - usage.freeBytes
+    const volume = this.#store.volumes.find(({ paths }) => paths.includes(this.#store.directory))
+    return volume && volume.totalBytes - volume.freeBytes
   }
 
   #reserveTime(): number | undefined {
     const earliest = this.#store.earliestMessageTime()
-    return earliest < 0 ? undefined : this.#store.surroundings.clock.now() - earliest
+    return earliest < 0 ? undefined : this.#store.clock.now() - earliest
   }
 
   #lags(): ReturnType<typeof lagOfConsumers> {

@@ -45,6 +45,12 @@ t.test('the micro-benchmarks run', async (t) => {
   for (const { name, perSecond } of results) t.ok(perSecond > 0, name)
 })
 
+t.test('the benchmark of the channels runs, and knows the channels that it leaves out', async (t) => {
+  const { results } = JSON.parse(await run('observe', '--json'))
+  t.equal(results.length, 3)
+  for (const { title, costs, same, nanoseconds } of results) t.ok([...costs, ...same].every(Number.isFinite) && nanoseconds[0] > 0, title)
+})
+
 t.test('an unknown workload is an error that names those there are', async (t) => {
   await t.rejects(run('--only', 'fastest'), { message: /no workload fastest; there are append-128/ })
 })

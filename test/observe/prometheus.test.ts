@@ -3,7 +3,7 @@ import t from 'tap'
 import { registerPrometheus, type MessageStore } from '../../lib/index'
 import { createMemoryBackend } from '../../lib/storage/memory-backend'
 import { StillClock, message, openStore, recordLength } from '../store/support'
-import { SettableDisk } from './support'
+import { FakeDisks } from '../guard/support'
 
 /*
  * The story: a program that has a page for Prometheus already gets the store onto it with one line, and the page stays right when
@@ -18,7 +18,9 @@ async function linesOf(registry: Registry): Promise<string[]> {
 
 t.test('the page of a store', async (t) => {
   const clock = new StillClock()
-  const store = await openStore(t, '/store', { clock, ports: { backend: createMemoryBackend(), disk: new SettableDisk() } })
+  const disk = new FakeDisks()
+  disk.mount('/store', 100 * 2 ** 30, 40 * 2 ** 30)
+  const store = await openStore(t, '/store', { clock, ports: { backend: createMemoryBackend(), disk } })
   const registry = new Registry()
   registerPrometheus(store, registry, {
     labels: { cluster: 'shop', node_id: 'broker-a' },
@@ -41,13 +43,14 @@ t.test('the page of a store', async (t) => {
     `rocketmq_throughput_in_total{${fifo}} ${fifoSize}`,
     `rocketmq_messages_out_total{${all},topic="orders",is_system="false"} 1`,
     `rocketmq_throughput_out_total{${all},topic="orders",is_system="false"} ${size}`,
-    `rocketmq_storage_size{${storage}} 600000`,
+    `rocketmq_storage_size{${storage}} ${60 * 2 ** 30}`,
     `rocketmq_storage_flush_behind_bytes{${storage}} ${store.maxPhyOffset}`,
     `rocketmq_storage_dispatch_behind_bytes{${storage}} 0`,
     `rocketmq_storage_message_reserve_time{${storage}} 2000`,
     `rocketmq_consumer_lag_messages{${consumer}} 1`,
     `rocketmq_consumer_lag_latency{${consumer}} 2000`,
-    `mqstore_failed{${all}} 0`,
+    `mqstore_writable{${all}} 1`,
+    `mqstore_disk_level{${all},path="/store"} 0`,
     ...[[normal, size], [fifo, fifoSize]].flatMap(([labels, sum]) => [
       ...['1024', '4096', '524288', '1048576', '2097152', '4194304', '+Inf'].map((le) => `rocketmq_message_size_bucket{${labels},le="${le}"} 1`),
       `rocketmq_message_size_sum{${labels}} ${sum}`,

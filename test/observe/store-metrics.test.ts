@@ -4,7 +4,7 @@ import { counters, gauges, histograms, namesOf, type HistogramName, type NumberN
 import { StoreMetrics } from '../../lib/observe/store-metrics'
 import { createMemoryBackend } from '../../lib/storage/memory-backend'
 import { StillClock, message, messageOfSize, openStore, recordLength, withGatedFlush, type TestOptions } from '../store/support'
-import { SettableDisk } from './support'
+import { FakeDisks } from '../guard/support'
 
 /*
  * The story: a dashboard that was made for a broker shows the same of a store. So each value is held against what was done to the
@@ -17,6 +17,15 @@ async function open(t: Test, options: TestOptions & { observe?: ObserveOptions }
   const metrics = new StoreMetrics(store, observe)
   t.teardown(() => metrics.stop())
   return { store, metrics }
+}
+
+const GIB = 2 ** 30
+
+/** Volumes of 100 GiB with so much left. */
+function disksOf(free: Record<string, number>): FakeDisks {
+  const disks = new FakeDisks()
+  for (const [path, freeBytes] of Object.entries(free)) disks.mount(path, 100 * GIB, freeBytes)
+  return disks
 }
 
 /** Values of a metric by the labels that are asked for. */
@@ -127,13 +136,29 @@ t.test('how old the first message is', async (t) => {
 })
 
 t.test('what is used of the volume', async (t) => {
-  const disk = new SettableDisk()
-  const { metrics } = await open(t, { ports: { disk } })
-  t.equal(value(metrics, 'rocketmq_storage_size'), 600_000)
-  disk.freeBytes = 1
-  t.equal(value(metrics, 'rocketmq_storage_size'), 999_999)
-  disk.usage = () => undefined as never
-  t.strictSame(metrics.read('rocketmq_storage_size'), [])
+  const { metrics } = await open(t, { ports: { disk: disksOf({ '/store': 40 * GIB, '/store/commitlog': 1 }) } })
+  t.equal(value(metrics, 'rocketmq_storage_size'), 60 * GIB, 'of that where the store lies, as a broker has it')
+})
+
+t.test('volumes, and what is in the way of messages', async (t) => {
+  const clock = new StillClock()
+  const full = disksOf({ '/store': 40 * GIB, '/store/commitlog': 0 })
+  const { store, metrics } = await open(t, { clock, ports: { disk: full } })
+  t.strictSame(values(metrics, 'mqstore_disk_level', 'path'), { '/store': 0, '/store/commitlog': 2 })
+  t.equal(value(metrics, 'mqstore_writable'), 0)
+  t.strictSame(values(metrics, 'mqstore_running_flag', 'flag'), { DISK_FULL: 1 })
+  clock.advance(3000)
+  t.strictSame(values(metrics, 'mqstore_pressure_time', 'reason'), { diskFull: 3000 })
+  store.running.permit({ write: false })
+  t.strictSame(Object.keys(values(metrics, 'mqstore_running_flag', 'flag')).sort(), ['DISK_FULL', 'NOT_WRITEABLE'])
+})
+
+t.test('nothing is in the way', async (t) => {
+  const { metrics } = await open(t, { ports: { disk: disksOf({ '/store': 40 * GIB }) } })
+  t.strictSame(values(metrics, 'mqstore_disk_level', 'path'), { '/store': 0 })
+  t.equal(value(metrics, 'mqstore_writable'), 1)
+  t.strictSame(metrics.read('mqstore_running_flag'), [])
+  t.strictSame(metrics.read('mqstore_pressure_time'), [])
 })
 
 t.test('flushes, and the failure that ends them', async (t) => {
@@ -157,12 +182,12 @@ t.test('flushes, and the failure that ends them', async (t) => {
   store.append(message())
   await store.flush()
   t.equal(flushes(), 1)
-  t.equal(value(metrics, 'mqstore_failed'), 0)
+  t.equal(value(metrics, 'mqstore_writable'), 1)
   fails = true
   store.append(message())
   await t.rejects(store.flush(), { code: 'ERR_FLUSH_FAILED' })
   t.equal(flushes(), 1)
-  t.equal(value(metrics, 'mqstore_failed'), 1)
+  t.strictSame(values(metrics, 'mqstore_running_flag', 'flag'), { FAILED: 1 })
 })
 
 t.test('the lag of consumer groups', async (t) => {
@@ -211,17 +236,20 @@ t.test('stores do not count for each other; labels tell them apart', async (t) =
 t.test('every value has the labels that its metric names, and those of the store', async (t) => {
   const { store, metrics } = await open(t, {
     observe: { labels: { cluster: 'cluster' }, consumerOffsets: () => [{ group: 'shop', topic: 'orders', queueId: 0, offset: 0 }] },
-    ports: { disk: new SettableDisk() },
+    ports: { disk: disksOf({ '/store': 40 * GIB }) },
   })
   store.append(message())
   store.get({ topic: 'orders', queueId: 0, offset: 0 })
+  store.running.permit({ read: false })
+  const absent: string[] = []
   const check = (name: NumberName | HistogramName, wanted: readonly string[], samples: readonly { labels: object }[]): void => {
-    t.equal(samples.length, 1, name)
-    t.strictSame(Object.keys(samples[0]!.labels).sort(), ['cluster', ...wanted].sort(), name)
+    if (samples.length === 0) absent.push(name)
+    for (const { labels } of samples) t.strictSame(Object.keys(labels).sort(), ['cluster', ...wanted].sort(), name)
   }
   for (const name of namesOf(counters)) check(name, counters[name].labels, metrics.read(name))
   for (const name of namesOf(gauges)) check(name, gauges[name].labels, metrics.read(name))
   for (const name of namesOf(histograms)) check(name, histograms[name].labels, metrics.readHistogram(name))
+  t.strictSame(absent, ['mqstore_pressure_time'])
 })
 
 t.test('a store that closes has no values where it cannot tell, and counts nothing more', async (t) => {
