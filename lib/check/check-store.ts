@@ -8,7 +8,7 @@ import { RecordCheck } from '../recovery/record-check'
 import { settleOptions, type StoreParts } from '../open-store'
 import { findLockHolder } from '../storage/native-backend'
 import { nonZeroRanges } from '../storage/zeros'
-import type { Damage, OpenOptions } from '../types'
+import type { Damage, OpenOptions, RecoveryProgress } from '../types'
 import { DamageRanges } from './damage-ranges'
 import type { Finding, FindingKind, Report } from './finding'
 import { IndexComparison } from './index-check'
@@ -23,7 +23,7 @@ const LOST = Buffer.alloc(8)
 export interface CheckEvents {
   /** Each finding, soon after it was found. */
   onFinding(finding: Finding): Promise<void>
-  onProgress(text: string): void
+  onProgress(progress: RecoveryProgress): void
 }
 
 export interface CheckSummary {
@@ -57,9 +57,12 @@ export async function checkStore(directory: string, open: OpenOptions, events: C
     summary.findings++
     waiting.push(finding)
   }
-  const pause = async (text: string): Promise<void> => {
-    events.onProgress(text)
+  const handOver = async (): Promise<void> => {
     for (const finding of waiting.splice(0)) await events.onFinding(finding)
+  }
+  const pause = async (progress: RecoveryProgress): Promise<void> => {
+    events.onProgress(progress)
+    await handOver()
     await new Promise((resume) => setImmediate(resume))
   }
   const parts = await openForCheck(directory, open, report)
@@ -70,7 +73,7 @@ export async function checkStore(directory: string, open: OpenOptions, events: C
       await closeParts(parts)
     }
   }
-  await pause('done')
+  await handOver()
   return summary
 }
 
@@ -79,7 +82,7 @@ interface PartsContext {
   keepsIndex: boolean
   isLive: boolean
   report: Report
-  pause(text: string): Promise<void>
+  pause(progress: RecoveryProgress): Promise<void>
 }
 
 async function checkParts(context: PartsContext, summary: CheckSummary): Promise<void> {
@@ -101,7 +104,7 @@ async function checkParts(context: PartsContext, summary: CheckSummary): Promise
   try {
     inventory.load(report)
     const queues: QueueCheckContext = {
-      log, inventory, isLive, report, delayLevels: parts.delayLevels, openDispatchesFrom: parts.recovery.dispatchedFrom,
+      log, inventory, queues: parts.queues, isLive, report, delayLevels: parts.delayLevels, openDispatchesFrom: parts.recovery.dispatchedFrom,
     }
     const places = new QueuePlaces(queues)
     const damage = new DamageRanges(await readLog(context, (record) => {
@@ -110,7 +113,7 @@ async function checkParts(context: PartsContext, summary: CheckSummary): Promise
       index?.look(record)
     }))
     if (!isLive) checkBehindEnd(context)
-    const { entries, disagreeing } = await checkQueueEntries(queues, damage, (done) => context.pause(`queues: ${done} entries`))
+    const { entries, disagreeing } = await checkQueueEntries(queues, damage, (done) => context.pause({ phase: 'queues', done, total: 0, unit: 'entries' }))
     places.finish(disagreeing)
     index?.finish(damage, disagreeing)
     summary.queueEntries = entries
@@ -135,7 +138,7 @@ async function readLog({ parts, report, pause }: PartsContext, visit: (record: R
     segments: log.segments,
     check,
     isDamage: (_finding, offset) => offset < end,
-    pause: (done) => pause(`log: ${done} of ${end - log.minOffset} bytes`),
+    pause: (done) => pause({ phase: 'log', done, total: end - log.minOffset, unit: 'bytes' }),
     visit: (bytes, view, position) => {
       const record = new RecordFacts(bytes, view, position, check.parts)
       if (record.offset >= end) return false

@@ -1,9 +1,10 @@
 #!/usr/bin/env node
+import { systemMachine } from './machine'
 import { run } from './run'
 
 async function main(): Promise<void> {
   const { stdin, stdout, stderr } = process
-  process.exitCode = await run(process.argv.slice(2), { stdin, stdout, stderr, catchInterrupt })
+  process.exitCode = await run(process.argv.slice(2), { stdin, stdout, stderr, environment: process.env, machine: systemMachine, catchInterrupt })
   // An input that nobody reads any more must not keep the process.
   stdin.destroy()
 }

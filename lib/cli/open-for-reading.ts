@@ -1,3 +1,5 @@
+import { closeParts } from '../check/open-for-check'
+import { openStore, type StoreParts } from '../open-store'
 import { MessageStore } from '../store'
 import type { OpenOptions } from '../types'
 import type { VerbContext } from './verb'
@@ -11,14 +13,7 @@ export async function withStore<Result>(
   use: (store: MessageStore) => Promise<Result>,
   own: OpenOptions = { messageIndexEnable: false },
 ): Promise<Result> {
-  const store = await MessageStore.open(positionals[0]!, {
-    ...openOptions,
-    ...own,
-    readOnly: true,
-    recovery: {
-      onProgress: ({ phase, done, total, unit }) => output.progress(`reading ${phase}: ${done} of ${total} ${unit}`),
-    },
-  })
+  const store = await MessageStore.open(positionals[0]!, { ...openOptions, ...own, readOnly: true })
   store.on('warning', ({ message, file }) => output.message(`warning: ${message}${file === undefined ? '' : `: ${file}`}`))
   store.on('damage', ({ file, offset, unreadableBytes, reason }) => {
     output.message(`warning: ${unreadableBytes} bytes at ${offset} cannot be read (${reason}): ${file}`)
@@ -29,5 +24,22 @@ export async function withStore<Result>(
     return await use(store)
   } finally {
     await store.close()
+  }
+}
+
+/** As {@link withStore}, for what looks at the files themselves. The index is left out. */
+export async function withParts<Result>(
+  { arguments: { positionals }, openOptions, output }: VerbContext,
+  use: (parts: StoreParts) => Promise<Result>,
+): Promise<Result> {
+  const parts = await openStore(positionals[0]!, { ...openOptions, messageIndexEnable: false, readOnly: true }, {
+    onRoll: () => undefined,
+    onWarning: (message, file) => output.message(`warning: ${message}: ${file}`),
+    onFlushFailure: () => undefined,
+  })
+  try {
+    return await use(parts)
+  } finally {
+    await closeParts(parts)
   }
 }

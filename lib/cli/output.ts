@@ -1,4 +1,7 @@
 import { once } from 'node:events'
+import type { RecoveryProgress } from '../types'
+import { progressText } from './progress'
+import { painterFor, type Painter } from './screen'
 import type { Terminal } from './terminal'
 
 /** Whoever read our output has gone: the command ends, quietly. */
@@ -11,14 +14,20 @@ const PROGRESS_EVERY = 100
 
 /** Data to stdout, as fast as it is taken there; messages and progress to stderr. */
 export class Output {
+  /** For lines to stdout. */
+  readonly paint: Painter
   readonly #terminal: Terminal
   #waiting = ''
   #failure: Error | undefined
   #progressAt = 0
   #progressWidth = 0
+  /** What is under way, and since when. */
+  #phase: string | undefined
+  #phaseFrom = 0
 
   constructor(terminal: Terminal) {
     this.#terminal = terminal
+    this.paint = painterFor(terminal.stdout, terminal.environment)
     terminal.stdout.on('error', this.#onError)
   }
 
@@ -37,7 +46,9 @@ export class Output {
     this.#assertOpen()
     const text = this.#waiting
     this.#waiting = ''
-    if (text === '' || this.#terminal.stdout.write(text)) return
+    if (text === '') return
+    this.#clearProgress()
+    if (this.#terminal.stdout.write(text)) return
     // An error ends the wait, too; which one is known from the listener.
     await once(this.#terminal.stdout, 'drain').catch(() => undefined)
     this.#assertOpen()
@@ -50,9 +61,12 @@ export class Output {
   }
 
   /** Says how far the work is, where somebody watches. */
-  progress(text: string): void {
-    if (this.#terminal.stderr.isTTY !== true || performance.now() - this.#progressAt < PROGRESS_EVERY) return
-    this.#progressAt = performance.now()
+  progress(progress: RecoveryProgress): void {
+    const now = performance.now()
+    if (this.#phase !== progress.phase) [this.#phase, this.#phaseFrom] = [progress.phase, now]
+    if (this.#terminal.stderr.isTTY !== true || now - this.#progressAt < PROGRESS_EVERY) return
+    this.#progressAt = now
+    const text = progressText(progress, now - this.#phaseFrom)
     this.#terminal.stderr.write(`\r${text.padEnd(this.#progressWidth)}`)
     this.#progressWidth = text.length
   }

@@ -1,10 +1,11 @@
 import type { AppliedRepair, PreparedRepair } from '../repair/apply-plan'
 import type { RepairStep } from '../repair/repair-plan'
 import type { Output } from './output'
+import type { Painter } from './screen'
 
 /** Prints what would be done. */
 export async function printPlan({ steps }: Pick<PreparedRepair, 'steps'>, isJson: boolean, output: Output): Promise<void> {
-  for (const step of steps) await output.line(isJson ? JSON.stringify(step) : describe(step))
+  for (const step of steps) await output.line(isJson ? JSON.stringify(step) : describe(step, output.paint))
   if (isJson) await output.json({ steps: steps.length, applied: false })
   else if (steps.length === 0) await output.line('nothing to do')
   else output.message('this is the plan; --apply does it')
@@ -12,7 +13,7 @@ export async function printPlan({ steps }: Pick<PreparedRepair, 'steps'>, isJson
 
 /** Prints what was done. */
 export async function printApplied({ steps, quarantine, recovery }: AppliedRepair, isJson: boolean, output: Output): Promise<void> {
-  for (const step of steps) await output.line(isJson ? JSON.stringify(step) : describe(step))
+  for (const step of steps) await output.line(isJson ? JSON.stringify(step) : describe(step, output.paint))
   if (isJson) {
     await output.json({ steps: steps.length, applied: true, quarantine: quarantine ?? null, recovery: recovery?.label ?? null })
   } else if (recovery === undefined) {
@@ -22,13 +23,17 @@ export async function printApplied({ steps, quarantine, recovery }: AppliedRepai
   }
 }
 
-function describe(step: RepairStep): string {
+function describe(step: RepairStep, paint: Painter): string {
+  return `${paint('bold', step.step)}  ${describeWork(step)}\n      ${step.reason}`
+}
+
+function describeWork(step: RepairStep): string {
   switch (step.step) {
     case 'copy':
-      return `copy bytes ${step.from} to ${step.to} of ${step.file} to quarantine: ${step.reason}`
+      return `bytes ${step.from} to ${step.to} of ${step.file} to quarantine`
     case 'move':
-      return `move ${step.file} to quarantine: ${step.reason}`
+      return `${step.file} to quarantine`
     case 'open':
-      return `open the store: ${step.reason}`
+      return 'the store'
   }
 }

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { isStoreError } from '../errors'
 import { packageDirectory } from '../storage/backend'
+import type { RecoveryProgress } from '../types'
 import { parseArguments } from './arguments'
 import { commonOptions, readOpenOptions } from './common-options'
 import { ExitCode, UsageError, exitCodeOf } from './exit-code'
@@ -12,6 +13,7 @@ import type { Verb } from './verb'
 import { append } from './verbs/append'
 import { bench } from './verbs/bench'
 import { check } from './verbs/check'
+import { doctor } from './verbs/doctor'
 import { dump } from './verbs/dump'
 import { get } from './verbs/get'
 import { info } from './verbs/info'
@@ -20,9 +22,10 @@ import { offsetByTime } from './verbs/offset-by-time'
 import { query } from './verbs/query'
 import { rebuild } from './verbs/rebuild'
 import { repair } from './verbs/repair'
+import { stats } from './verbs/stats'
 import { tail } from './verbs/tail'
 
-const verbs: readonly Verb[] = [info, dump, append, get, query, lookup, offsetByTime, tail, check, repair, rebuild, bench]
+const verbs: readonly Verb[] = [info, dump, append, get, query, lookup, offsetByTime, tail, stats, doctor, check, repair, rebuild, bench]
 
 /** Runs one command. Never throws: what goes wrong is said on stderr, and in the exit code. */
 export async function run(words: readonly string[], terminal: Terminal): Promise<ExitCode> {
@@ -47,7 +50,8 @@ async function runVerb([name, ...words]: readonly string[], terminal: Terminal, 
   const given = parseArguments(words, [...verb.options, ...commonOptions])
   if (given.has('help')) return say(output, helpOf(verb))
   assertOperands(verb, given.positionals)
-  return verb.run({ terminal, output, arguments: given, openOptions: readOpenOptions(given) })
+  const openOptions = { ...readOpenOptions(given), recovery: { onProgress: (progress: RecoveryProgress) => output.progress(progress) } }
+  return verb.run({ terminal, output, arguments: given, openOptions })
 }
 
 async function say(output: Output, text: string): Promise<ExitCode> {

@@ -38,6 +38,9 @@ export interface StoreFacts {
   warnings: { message: string; file: string | null }[]
   unusedProperties: readonly UnusedProperty[]
   queues: QueueInfo[]
+  /** Store times of the first message of the log and of the latest of a queue, in milliseconds; null where there is none. */
+  oldest: number | null
+  newest: number | null
 }
 
 /** @throws what the open throws, save for what is wrong with the files of a store */
@@ -63,6 +66,8 @@ export async function readFacts(directory: string, open: OpenOptions): Promise<S
     warnings: [],
     unusedProperties: [],
     queues: [],
+    oldest: null,
+    newest: null,
   }
   let store: MessageStore
   try {
@@ -88,12 +93,21 @@ export async function readFacts(directory: string, open: OpenOptions): Promise<S
     facts.damage = damage
     facts.unusedProperties = store.unusedProperties
     facts.queues = store.queues()
+    const oldest = store.earliestMessageTime()
+    facts.oldest = oldest < 0 ? null : oldest
+    facts.newest = newestStoreTimestamp(store, facts.queues) ?? null
     const last = Math.max(store.minPhyOffset, store.maxPhyOffset - ((store.maxPhyOffset - 1) % store.options.mappedFileSizeCommitLog) - 1)
     facts.versions = describeVersions(facts, [...sampleFrom(store, store.minPhyOffset), ...sampleFrom(store, last)])
     return facts
   } finally {
     await store.close()
   }
+}
+
+/** The latest of all queues' last messages, undefined where there is none. */
+export function newestStoreTimestamp(store: MessageStore, queues: readonly QueueInfo[]): number | undefined {
+  const newest = queues.reduce((latest, { topic, queueId, maxOffset }) => Math.max(latest, store.storeTimestamp(topic, queueId, maxOffset - 1)), -1)
+  return newest < 0 ? undefined : newest
 }
 
 function isAboutFiles({ code }: StoreError): boolean {

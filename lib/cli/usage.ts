@@ -4,13 +4,15 @@ import { commonOptions } from './common-options'
 import { UsageError } from './exit-code'
 import type { Verb } from './verb'
 
+const COLUMNS = 100
+
 const exitCodes = `Exit codes: 0 fine, 1 findings, 2 usage, 3 locked by another process, 4 I/O error or not a store.`
 
 export function helpOf(verb: Verb): string {
   return [
     `mqstore ${verb.name} ${verb.operands} [options]`,
     '',
-    verb.summary,
+    ...wrap(verb.summary),
     '',
     'Options:',
     ...table([...verb.options, ...commonOptions].map((option) => [describeOption(option), option.description])),
@@ -28,7 +30,7 @@ export function helpOfAll(verbs: readonly Verb[]): string {
     'mqstore VERB DIR [options]: looks into, fills, checks and mends a message store with the files of Apache RocketMQ.',
     '',
     'Verbs:',
-    ...table(verbs.map((verb) => [`${verb.name} ${verb.operands}`, verb.summary.split('. ')[0]!.replace(/\.$/, '')])),
+    ...table(verbs.map((verb) => [`${verb.name} ${verb.operands}`, verb.summary.split(/[.:](?: |$)/)[0]!])),
     '',
     'All but append, and repair and rebuild with --apply, only read: they take no lock, and work beside a running broker.',
     'mqstore VERB --help tells more; mqstore --version tells the version.',
@@ -52,6 +54,17 @@ export function assertOperands(verb: Verb, given: readonly string[]): void {
 
 function describeOption({ name, short, value }: VerbOption): string {
   return `${short === undefined ? '' : `-${short}, `}--${name}${value === undefined ? '' : ` ${value}`}`
+}
+
+/** Lines of so many words as fit a narrow terminal. */
+function wrap(text: string): string[] {
+  const lines: string[] = []
+  for (const word of text.split(' ')) {
+    const last = lines.at(-1)
+    if (last !== undefined && last.length + word.length < COLUMNS) lines[lines.length - 1] = `${last} ${word}`
+    else lines.push(word)
+  }
+  return lines
 }
 
 function table(rows: readonly (readonly string[])[]): string[] {

@@ -9,7 +9,7 @@ export interface VerbContext {
   terminal: Terminal
   output: Output
   arguments: Arguments
-  /** What `-c` and `--set` say. */
+  /** What `-c` and `--set` say; and an open shows its progress. */
   openOptions: OpenOptions
 }
 

@@ -1,7 +1,9 @@
 import { spawn, type ChildProcessByStdio } from 'node:child_process'
 import { join } from 'node:path'
 import { Readable, Writable } from 'node:stream'
+import { systemMachine } from '../../lib/cli/machine'
 import { run } from '../../lib/cli/run'
+import type { Terminal } from '../../lib/cli/terminal'
 
 /** What a command printed and how it ended. */
 export interface Outcome {
@@ -13,12 +15,20 @@ export interface Outcome {
 }
 
 /** Runs a command in this process. */
-export async function command(words: readonly string[], input: string | Readable = ''): Promise<Outcome> {
+export async function command(words: readonly string[], input: string | Readable = '', given: Partial<Terminal> = {}): Promise<Outcome> {
   const stdout = new Collector()
   const stderr = new Collector()
   const stdin = typeof input === 'string' ? Readable.from([Buffer.from(input)]) : input
-  const exitCode = await run(words, { stdin, stdout, stderr, catchInterrupt: () => new AbortController().signal })
+  const exitCode = await run(words, terminalOf({ stdin, stdout, stderr, ...given }))
   return outcome(exitCode, stdout.text, stderr.text)
+}
+
+/** What a test does not give is there, and quiet. */
+export function terminalOf(given: Partial<Terminal>): Terminal {
+  return {
+    stdin: Readable.from([]), stdout: new Collector(), stderr: new Collector(), environment: {}, machine: systemMachine,
+    catchInterrupt: () => new AbortController().signal, ...given,
+  }
 }
 
 /** Runs a command in a process of its own. */

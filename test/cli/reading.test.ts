@@ -139,7 +139,7 @@ t.test('info', async (t) => {
   const { exitCode, stdout } = await command(['info', directory, ...smallFilesWords])
   t.equal(exitCode, 0)
   t.match(stdout, /an open would +@clean/)
-  t.match(stdout, /segments +5 of 16384 bytes/)
+  t.match(stdout, /segments +5 of 16 KiB/)
   t.match((await command(['info', directory, '--json', ...smallFilesWords])).lines[0], {
     directory, segmentSize: 16_384, abort: null, refusal: null, lock: { holder: null }, recovery: { label: '@clean' }, damage: [],
     versions: ['the checkpoint has fields that only 5.x writes', 'properties end with a separator, as 5.x writes them'],

@@ -1,5 +1,6 @@
 import { MessageStore, type PutResult } from '../../lib/index'
 import type { OpenOptions } from '../../lib/types'
+import { SettableClock } from '../support/settable-clock'
 
 /** Small files, so that a few messages fill several of each. */
 export const smallFiles = {
@@ -14,11 +15,17 @@ export const smallFilesWords = Object.entries(smallFiles).flatMap(([key, value])
 
 export const topics = ['orders', 'payments']
 
-/** Opens a store with small files and puts `count` messages into four queues. */
-export async function fillStore(directory: string, count: number, options: OpenOptions = {}): Promise<{ store: MessageStore; results: PutResult[] }> {
+/**
+ * Opens a store with small files and puts `count` messages into four queues.
+ * @param before called before each message with its number
+ */
+export async function fillStore(
+  directory: string, count: number, options: OpenOptions = {}, before?: (number: number) => void,
+): Promise<{ store: MessageStore; results: PutResult[] }> {
   const store = await MessageStore.open(directory, { ...smallFiles, ...options })
   const results: PutResult[] = []
   for (let number = 0; number < count; number++) {
+    before?.(number)
     results.push(store.append({
       topic: topics[number % 2]!,
       queueId: (number >> 1) % 2,
@@ -33,6 +40,14 @@ export async function fillStore(directory: string, count: number, options: OpenO
 /** Makes a store with `count` messages that has been closed in order. */
 export async function makeStore(directory: string, count: number, options: OpenOptions = {}): Promise<PutResult[]> {
   const { store, results } = await fillStore(directory, count, options)
+  await store.close()
+  return results
+}
+
+/** As {@link makeStore}, with messages that are stored every `step` milliseconds from `from` on. */
+export async function makeStoreInTime(directory: string, count: number, from: number, step: number): Promise<PutResult[]> {
+  const clock = new SettableClock(from)
+  const { store, results } = await fillStore(directory, count, { clock }, (number) => clock.set(from + number * step))
   await store.close()
   return results
 }

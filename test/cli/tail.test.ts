@@ -45,6 +45,24 @@ t.test('a store that has no message yet', async (t) => {
   await store.close()
 })
 
+t.test('the last messages of each queue, then those to come', async (t) => {
+  const directory = join(t.testdir(), 'store')
+  const { store } = await fillStore(directory, 50)
+  const { child, ended, stdout, stderr } = spawnCommand(['tail', directory, 'orders', '--last', '3', '--no-body'])
+  await stderr.waitFor(/following orders/)
+  put(store, 0, 2)
+  await stdout.waitFor(/"queueId":1,"queueOffset":12,/)
+  child.kill('SIGINT')
+  const { exitCode, lines } = await ended
+  t.equal(exitCode, 0)
+  const of = (queueId: number): number[] => lines.filter((line) => line.queueId === queueId).map(({ queueOffset }) => queueOffset)
+  t.strictSame([of(0), of(1)], [[10, 11, 12, 13], [9, 10, 11, 12]])
+  const offsets = lines.map(({ commitLogOffset }) => commitLogOffset)
+  t.strictSame(offsets, [...offsets].sort((left, right) => left - right), 'in the order of the log')
+  for (const line of lines) t.ok(line.bodyLength > 0 && !('bodyBase64' in line))
+  await store.close()
+})
+
 t.test('a log that is cut under the reader', async (t) => {
   const directory = join(t.testdir(), 'store')
   await makeStore(directory, 50)

@@ -3,12 +3,12 @@ import { join } from 'node:path'
 import { Writable } from 'node:stream'
 import t from 'tap'
 import { run } from '../../lib/cli/run'
-import { Collector, command, spawnCommand } from './command'
+import { Collector, command, spawnCommand, terminalOf } from './command'
 import { makeStore } from './store-of-messages'
 
 /* The story: somebody types a command wrong, and is told what is right. */
 
-const verbs = ['info', 'dump', 'append', 'get', 'query', 'lookup', 'offset-by-time', 'tail', 'check', 'repair', 'rebuild', 'bench']
+const verbs = ['info', 'dump', 'append', 'get', 'query', 'lookup', 'offset-by-time', 'tail', 'stats', 'doctor', 'check', 'repair', 'rebuild', 'bench']
 
 t.test('help and version', async (t) => {
   const help = await command(['--help'])
@@ -71,8 +71,8 @@ t.test('warnings go to stderr, progress only to a terminal', async (t) => {
   let shown = ''
   const terminal = Object.assign(new Writable({ write: (chunk, _, done) => { shown += String(chunk); done() } }), { isTTY: true })
   const sink = new Writable({ write: (_chunk, _, done) => done() })
-  await run(['dump', directory], { stdin: process.stdin, stdout: sink, stderr: terminal, catchInterrupt: () => new AbortController().signal })
-  t.match(shown, /\rreading queues: 0 of 4 queues/)
+  await run(['dump', directory], terminalOf({ stdout: sink, stderr: terminal }))
+  t.match(shown, /\rreading queues: 0 of 4 queues, 0 %/)
 })
 
 t.test('a reader that has seen enough', async (t) => {
@@ -90,7 +90,7 @@ t.test('an output that fails otherwise', async (t) => {
   await makeStore(directory, 2000)
   const stderr = new Collector()
   const stdout = new Writable({ write: (_chunk, _, done) => done(new Error('the disk is full')) })
-  t.equal(await run(['dump', directory], { stdin: process.stdin, stdout, stderr, catchInterrupt: () => new AbortController().signal }), 4)
+  t.equal(await run(['dump', directory], terminalOf({ stdout, stderr })), 4)
   t.match(stderr.text, /the disk is full/)
 })
 

@@ -28,7 +28,7 @@ export const bench: Verb = {
   name: 'bench',
   operands: '[DIR]',
   summary:
-    'Measures on this machine: append, synchronous put, pull and query. Works in a directory of its own beside DIR, or among the ' +
+    'Measures append, synchronous put, pull and query on this machine. Works in a directory of its own beside DIR, or among the ' +
     'temporary ones, and removes it; never touches a store.',
   options: [{ name: 'json', description: 'prints NDJSON, one line a measurement' }],
   example: 'mqstore bench /data/store',

@@ -1,6 +1,8 @@
-import { checkStore } from '../../check/check-store'
+import { checkStore, type CheckSummary } from '../../check/check-store'
 import { findingKinds, type Finding } from '../../check/finding'
 import { ExitCode } from '../exit-code'
+import type { Painter } from '../screen'
+import { countOf, countText } from '../units'
 import type { Verb } from '../verb'
 
 export const check: Verb = {
@@ -14,16 +16,15 @@ export const check: Verb = {
   async run({ output, arguments: given, openOptions }) {
     const isJson = given.has('json')
     const summary = await checkStore(given.positionals[0]!, openOptions, {
-      onFinding: (finding) => output.line(isJson ? JSON.stringify(asJson(finding)) : asText(finding)),
-      onProgress: (text) => output.progress(text),
+      onFinding: (finding) => output.line(isJson ? JSON.stringify(asJson(finding)) : asText(finding, output.paint)),
+      onProgress: (progress) => output.progress(progress),
     })
     if (isJson) {
       const { holder = null, ...counts } = summary
       await output.json({ ...counts, holder })
     } else {
-      const { findings, records, segments, queueEntries, queues, indexEntries, indexFiles, holder } = summary
-      const counts = `${records} messages in ${segments} segments, ${queueEntries} entries of ${queues} queues, ${indexEntries} of ${indexFiles} index files`
-      await output.line(`${findings === 0 ? 'no' : findings} finding${findings === 1 ? '' : 's'}: ${counts}`)
+      const { findings, holder } = summary
+      await output.line(`${output.paint(findings === 0 ? 'green' : 'yellow', findings === 0 ? 'no findings' : countOf(findings, 'finding'))}: ${describeCounts(summary)}`)
       if (holder !== undefined) output.message(`${holder} has the store open: what it has not written yet was not looked for`)
     }
     return summary.findings === 0 ? ExitCode.fine : ExitCode.findings
@@ -34,6 +35,11 @@ function asJson({ file, offset, what, bytes, kind }: Finding): object {
   return { file, offset, what, bytes, repair: findingKinds[kind].repair, kind }
 }
 
-function asText({ file, offset, what, bytes, kind }: Finding): string {
-  return `${file} at ${offset}: ${what} (${bytes} bytes)\n    repair: ${findingKinds[kind].repair}`
+function asText({ file, offset, what, bytes, kind }: Finding, paint: Painter): string {
+  return `${file} at ${offset}: ${paint('yellow', what)} (${countOf(bytes, 'byte')})\n    repair: ${findingKinds[kind].repair}`
+}
+
+function describeCounts({ records, segments, queueEntries, queues, indexEntries, indexFiles }: CheckSummary): string {
+  return `${countOf(records, 'message')} in ${countOf(segments, 'segment')}, ${countText(queueEntries)} entries of ${countOf(queues, 'queue')}, ` +
+    `${countText(indexEntries)} of ${countOf(indexFiles, 'index file')}`
 }

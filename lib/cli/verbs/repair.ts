@@ -4,6 +4,7 @@ import { checkStore } from '../../check/check-store'
 import { RepairPlan } from '../../repair/repair-plan'
 import { ExitCode } from '../exit-code'
 import { printApplied, printPlan } from '../repair-output'
+import { countOf } from '../units'
 import type { Verb, VerbContext } from '../verb'
 
 export const repair: Verb = {
@@ -28,7 +29,7 @@ export const repair: Verb = {
     } else {
       await printPlan(await prepare(), given.has('json'), output)
     }
-    if (plan.unrepairable > 0) output.message(`${plan.unrepairable} findings cannot be repaired; mqstore check says more`)
+    if (plan.unrepairable > 0) output.message(`${countOf(plan.unrepairable, 'finding')} cannot be repaired; mqstore check says more`)
     const isDone = plan.unrepairable === 0 && (given.has('apply') || plan.steps.length === 0)
     return isDone ? ExitCode.fine : ExitCode.findings
   },
@@ -37,7 +38,7 @@ export const repair: Verb = {
 async function fill(plan: RepairPlan, directory: string, { openOptions, output }: VerbContext): Promise<PreparedRepair> {
   const { maxPhyOffset } = await checkStore(directory, openOptions, {
     onFinding: async (finding) => plan.add(finding),
-    onProgress: (text) => output.progress(text),
+    onProgress: (progress) => output.progress(progress),
   })
   return { steps: plan.steps, logEnd: maxPhyOffset }
 }
