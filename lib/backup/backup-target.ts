@@ -142,7 +142,7 @@ export class BackupTarget {
       }
     }
     await removeAll(path)
-    if (marker !== undefined) files.remove(join(path, MARKER_NAME))
+    if (files.status(join(path, MARKER_NAME)) !== undefined) files.remove(join(path, MARKER_NAME))
     files.removeDirectory(path)
   }
 }

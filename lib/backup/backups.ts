@@ -82,6 +82,7 @@ export class Backups {
       previous: this.#previous(target, options),
       pause: (done) => this.#pause(options, { phase: 'copy', done, total }),
     })
+    await this.#pause(options, { phase: 'copy', done: 0, total })
     for (const place of ['commitlog', 'consumequeue', ...(store.index === undefined ? [] : ['index'])]) copier.makeDirectory(place)
     for (const file of listed) await copier.add(file)
     await this.#pause(options, { phase: 'flush', done: total, total })

@@ -113,7 +113,7 @@ export class Snapshot {
 
   *#indexFiles(): Generator<FoundFile> {
     const { directory } = this.#store
-    for (const path of this.#index?.full ?? []) yield { place: relative(directory, path), path, mayVanish: false, kind: 'sealed' }
+    for (const path of this.#index?.full ?? []) yield { place: relative(directory, path), path, mayVanish: true, kind: 'sealed' }
     const active = this.#index?.active
     if (active !== undefined) yield { place: relative(directory, active.path), mayVanish: false, kind: 'growing', ...active }
   }

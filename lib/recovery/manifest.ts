@@ -44,9 +44,18 @@ export function writeManifest(backend: Backend, path: string, manifest: Manifest
 
 /** Empty where there is none, or not the one that was written: the list is a help, and not needed. */
 export function readManifest(backend: Backend, path: string): FoundManifest {
-  const found = readCheckedJson(backend, path)
+  const found = readOrGiveUp(backend, path)
   const isDamaged = found === 'damaged'
   return { ...(isDamaged || found === undefined ? NOTHING : (found as Manifest)), isDamaged }
+}
+
+/** What cannot be read is no help. */
+function readOrGiveUp(backend: Backend, path: string): ReturnType<typeof readCheckedJson> {
+  try {
+    return readCheckedJson(backend, path)
+  } catch {
+    return 'damaged'
+  }
 }
 
 /**

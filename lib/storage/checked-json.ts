@@ -22,7 +22,7 @@ export async function writeCheckedJson(backend: Backend, path: string, value: ob
   await files.syncDirectory(dirname(path))
 }
 
-/** @returns undefined where there is none, and `damaged` where it is not as it was written */
+/** @returns undefined where there is none, and `damaged` where it is not as it was written. @throws ERR_IO where it cannot be read */
 export function readCheckedJson(backend: Backend, path: string): object | 'damaged' | undefined {
   const { files } = backend
   const size = files.status(path)?.size
@@ -32,12 +32,10 @@ export function readCheckedJson(backend: Backend, path: string): object | 'damag
   const descriptor = files.open(path, 'read')
   try {
     files.read(descriptor, bytes, 0, size, 0)
-    const end = bytes.indexOf('\n')
-    const isWhole = end >= 0 && bytes.toString('latin1', end) === `\n${backend.crc32(bytes, 0, end)}\n`
-    return isWhole ? (JSON.parse(bytes.toString('utf8', 0, end)) as object) : 'damaged'
-  } catch {
-    return 'damaged'
   } finally {
     files.close(descriptor)
   }
+  const end = bytes.indexOf('\n')
+  const isWhole = end >= 0 && bytes.toString('latin1', end) === `\n${backend.crc32(bytes, 0, end)}\n`
+  return isWhole ? (JSON.parse(bytes.toString('utf8', 0, end)) as object) : 'damaged'
 }

@@ -4,12 +4,10 @@ import t, { type Test } from 'tap'
 import { applyRepair, type PreparedRepair } from '../../lib/repair/apply-plan'
 import { checkStore } from '../../lib/check/check-store'
 import { RepairPlan } from '../../lib/repair/repair-plan'
-import { StoreError } from '../../lib/errors'
 import { MessageStore, type OpenOptions } from '../../lib/index'
-import { selectBackend } from '../../lib/storage/backend'
-import type { Backend } from '../../lib/storage/ports'
 import { appendMessages, makeStore, range, readNumbers, small } from '../recovery/support'
 import { overwrite } from '../store/support'
+import { stoppingBackend } from '../support/stopping-backend'
 
 /*
  * The story: the machine stops in the middle of a repair. Wherever that is, the next open has every message at its old offset,
@@ -18,30 +16,6 @@ import { overwrite } from '../store/support'
 
 const COUNT = 60
 const QUEUE_FILE = join('consumequeue', 'orders', '0', '00000000000000000000')
-const changes = new Set(['truncate', 'reserve', 'reserveAsync', 'write', 'rename', 'remove', 'sync', 'syncDirectory', 'syncFileSystem', 'makeDirectory', 'setModifiedTime'])
-
-/** The real backend, until `steps` changes to files have been made; whatever comes then does not happen. */
-function stoppingBackend(steps: number): { backend: Backend; readonly isStopped: boolean } {
-  const real = selectBackend('auto')
-  let left = steps
-  const count = (): void => {
-    if (left-- <= 0) throw new StoreError('ERR_IO', 'the machine has stopped')
-  }
-  const files = new Proxy(real.files, {
-    get(target, name: string) {
-      const value = Reflect.get(target, name) as unknown
-      if (typeof value !== 'function') return value
-      return (...given: unknown[]): unknown => {
-        if (changes.has(name) || (name === 'open' && given[1] === 'create')) count()
-        return (value as (...given: unknown[]) => unknown).apply(target, given)
-      }
-    },
-  })
-  return {
-    backend: { name: real.name, capabilities: real.capabilities, files, mapper: real.mapper, crc32: real.crc32.bind(real) },
-    get isStopped() { return left < 0 },
-  }
-}
 
 function planOfFindings(directory: string, open: OpenOptions): () => Promise<PreparedRepair> {
   return async () => {
@@ -73,6 +47,7 @@ async function stopEverywhere(
     rmSync(directory, { recursive: true, force: true })
     cpSync(original, directory, { recursive: true })
     const stopping = stoppingBackend(steps)
+    stopping.start()
     const open = { ...small, ports: { backend: stopping.backend } } as OpenOptions
     try {
       await applyRepair(directory, open, 0, plan(directory, open))
