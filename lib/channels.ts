@@ -11,5 +11,6 @@ export const readChannel = channel('mqstore:read')
 /** Channels that say what an event says. */
 export const eventChannels = {
   flush: channel('mqstore:flush'),
+  deletion: channel('mqstore:delete'),
   recovered: channel('mqstore:recover'),
 } as const

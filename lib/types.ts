@@ -444,6 +444,8 @@ export interface StoreChannels {
   'mqstore:read': { store: MessageStore; request: GetRequest; result: GetResult }
   /** The commit log from `from` to `to` is on the disk now; the fields of the event `flush`. */
   'mqstore:flush': { store: MessageStore } & StoreEvents['flush']
+  /** A file was deleted, and its room is free; the fields of the event `deletion`. */
+  'mqstore:delete': { store: MessageStore } & StoreEvents['deletion']
   /** A store has been opened, read-only or not; the fields of the event `recovered`. */
   'mqstore:recover': { store: MessageStore } & StoreEvents['recovered']
 }

@@ -51,6 +51,15 @@ export class ConsumerOffsets extends ConfigTable {
     offsets.set(queueId, offset)
   }
 
+  /** What every group has said of every queue. */
+  *[Symbol.iterator](): Generator<ConsumerPlace & { offset: number }, void, void> {
+    for (const [topic, groups] of this.#groupsByTopic) {
+      for (const [group, offsets] of groups) {
+        for (const [queueId, offset] of offsets) yield { topic, queueId: Number(queueId), group, offset: Number(offset) }
+      }
+    }
+  }
+
   /** The topics that some group reads. */
   get topics(): string[] {
     return [...this.#groupsByTopic.keys()]

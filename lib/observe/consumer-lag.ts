@@ -1,12 +1,10 @@
+import type { ConsumerPlace } from '../config/consumer-offsets'
 import { RETRY_TOPIC_PREFIX, isSystemTopic } from '../format/system-topics'
 import type { MessageStore } from '../store'
 import type { Labels } from './metrics'
 
 /** How far a consumer group has come in a queue. */
-export interface ConsumerOffset {
-  group: string
-  topic: string
-  queueId: number
+export interface ConsumerOffset extends ConsumerPlace {
   /** Queue offset of the first message that it has still to consume. */
   offset: number
 }

@@ -25,6 +25,8 @@ export const counters = {
   rocketmq_throughput_in_total: { type: 'counter', unit: 'bytes', description: 'Bytes of the records stored', labels: incoming },
   rocketmq_messages_out_total: { type: 'counter', unit: '', description: 'Messages that gets have found', labels: outgoing },
   rocketmq_throughput_out_total: { type: 'counter', unit: 'bytes', description: 'Bytes of the records that gets have found', labels: outgoing },
+  mqstore_deleted_files_total: { type: 'counter', unit: '', description: 'Files deleted', labels: ['kind', 'reason'] },
+  mqstore_deleted_bytes_total: { type: 'counter', unit: 'bytes', description: 'Bytes of the files deleted', labels: ['kind', 'reason'] },
 } as const satisfies Record<string, Metric>
 
 export const gauges = {

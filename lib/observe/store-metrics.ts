@@ -13,7 +13,10 @@ export interface ObserveOptions {
    * `node_id` (its name); default none.
    */
   labels?: Labels
-  /** How far consumer groups have come, asked whenever their lag is; default nobody, and no lag. */
+  /**
+   * How far consumer groups have come, asked whenever their lag is; default nobody, and no lag. Where `config` keeps them:
+   * `() => store.config.consumerOffsets`.
+   */
   consumerOffsets?(): Iterable<ConsumerOffset>
 }
 
@@ -58,6 +61,8 @@ export class StoreMetrics {
       rocketmq_throughput_in_total: () => map(traffic.incoming(), ({ labels, bytes }) => ({ labels, value: bytes })),
       rocketmq_messages_out_total: () => map(traffic.outgoing(), ({ labels, messages }) => ({ labels, value: messages })),
       rocketmq_throughput_out_total: () => map(traffic.outgoing(), ({ labels, bytes }) => ({ labels, value: bytes })),
+      mqstore_deleted_files_total: () => map(traffic.deleted(), ({ labels, files }) => ({ labels, value: files })),
+      mqstore_deleted_bytes_total: () => map(traffic.deleted(), ({ labels, bytes }) => ({ labels, value: bytes })),
       rocketmq_storage_size: () => this.#storage(this.#usedBytes()),
       rocketmq_storage_flush_behind_bytes: () => this.#storage(store.maxPhyOffset - store.flushedOffset),
       rocketmq_storage_dispatch_behind_bytes: () => this.#storage(0),

@@ -21,6 +21,13 @@ export interface Outgoing {
   bytes: number
 }
 
+/** Files of one kind that were deleted for one reason. */
+export interface Deleted {
+  labels: Labels
+  files: number
+  bytes: number
+}
+
 /** Called with each value as it is recorded, for whoever keeps histograms of his own. */
 export type RecordValue = (name: HistogramName, value: number, labels: Labels) => void
 
@@ -35,6 +42,7 @@ export class Traffic {
   readonly #record: RecordValue | undefined
   readonly #incoming = new Map<string, Map<MessageType, Incoming>>()
   readonly #outgoing = new Map<string, Outgoing>()
+  readonly #deleted = new Map<string, Deleted>()
 
   /** @param labels what all series have in common */
   constructor(store: MessageStore, labels: Labels, record?: RecordValue) {
@@ -44,12 +52,14 @@ export class Traffic {
     appendChannel.subscribe(this.#onAppend)
     readChannel.subscribe(this.#onRead)
     eventChannels.flush.subscribe(this.#onFlush)
+    eventChannels.deletion.subscribe(this.#onDelete)
   }
 
   stop(): void {
     appendChannel.unsubscribe(this.#onAppend)
     readChannel.unsubscribe(this.#onRead)
     eventChannels.flush.unsubscribe(this.#onFlush)
+    eventChannels.deletion.unsubscribe(this.#onDelete)
   }
 
   *incoming(): Generator<Incoming> {
@@ -58,6 +68,10 @@ export class Traffic {
 
   outgoing(): Iterable<Outgoing> {
     return this.#outgoing.values()
+  }
+
+  deleted(): Iterable<Deleted> {
+    return this.#deleted.values()
   }
 
   readonly #onAppend = (published: unknown): void => {
@@ -85,6 +99,16 @@ export class Traffic {
     if (store !== this.#store) return
     this.flushTimes.record(milliseconds)
     this.#record?.('mqstore_flush_time', milliseconds, this.#labels)
+  }
+
+  readonly #onDelete = (published: unknown): void => {
+    const { store, kind, reason, bytes } = published as StoreChannels['mqstore:delete']
+    if (store !== this.#store) return
+    const key = `${kind} ${reason}`
+    let series = this.#deleted.get(key)
+    if (series === undefined) this.#deleted.set(key, series = { labels: { ...this.#labels, kind, reason }, files: 0, bytes: 0 })
+    series.files++
+    series.bytes += bytes
   }
 
   #incomingOf(topic: string, type: MessageType): Incoming {

@@ -3,6 +3,7 @@ import t, { type Test } from 'tap'
 import { appendChannel, eventChannels, readChannel } from '../../lib/channels'
 import type { StoreChannels } from '../../lib/index'
 import { createMemoryBackend } from '../../lib/storage/memory-backend'
+import { HOUR, fillSegments, openRetained } from '../retention/support'
 import { message, openStore } from '../store/support'
 
 /*
@@ -10,7 +11,7 @@ import { message, openStore } from '../store/support'
  * listen does not pay, since what would be published is not even made.
  */
 
-const names = ['mqstore:append', 'mqstore:read', 'mqstore:flush', 'mqstore:recover'] as const
+const names = ['mqstore:append', 'mqstore:read', 'mqstore:flush', 'mqstore:delete', 'mqstore:recover'] as const
 
 function listen<Name extends keyof StoreChannels>(test: Test, name: Name): StoreChannels[Name][] {
   const heard: StoreChannels[Name][] = []
@@ -87,6 +88,18 @@ t.test('a flush, and an open', async (t) => {
   t.strictSame(report, store.recovery)
 })
 
+t.test('a file that is deleted', async (t) => {
+  const heard = listen(t, 'mqstore:delete')
+  const { store, clock, deletions } = await openRetained(t)
+  fillSegments({ store, clock }, 2)
+  clock.advance(100 * HOUR)
+  fillSegments({ store, clock }, 1)
+  await store.retention.deleteNow()
+  t.ok(heard.length > 0)
+  t.strictSame(heard.map(({ store: _, ...deletion }) => deletion), deletions)
+  t.ok(heard.every((published) => published.store === store))
+})
+
 t.test('events are told of with and without a subscriber', async (t) => {
   const store = await openStore(t, '/store', { ports: { backend: createMemoryBackend() } })
   const events: number[] = []
@@ -117,24 +130,26 @@ t.test('all stores of the process are heard, until nobody listens', async (t) =>
 t.test('nothing is made for nobody', async (t) => {
   const channels = [appendChannel, readChannel, ...Object.values(eventChannels)]
   t.strictSame(channels.map(({ name }) => name), names)
-  let published = 0
+  const published = new Set<unknown>()
   // Whoever calls this has made what it is called with.
-  for (const channel of channels) Object.defineProperty(channel, 'publish', { configurable: true, value: () => published++ })
+  for (const channel of channels) Object.defineProperty(channel, 'publish', { configurable: true, value: () => published.add(channel.name) })
   t.teardown(() => {
     for (const channel of channels) Reflect.deleteProperty(channel, 'publish')
   })
   const useStore = async (): Promise<void> => {
-    const store = await openStore(t, '/store', { ports: { backend: createMemoryBackend() } })
-    store.append(message())
+    const { store, clock } = await openRetained(t)
+    fillSegments({ store, clock }, 2)
     store.appendBatch({ topic: 'orders', messages: [{ body: Buffer.from('body') }] })
-    store.get({ topic: 'orders', queueId: 0, offset: 0 })
+    store.get({ topic: 'orders', queueId: 0, offset: 0 }).release()
     await store.flush()
+    clock.advance(100 * HOUR)
+    await store.retention.deleteNow()
     await store.close()
     await new Promise(setImmediate)
   }
   await useStore()
-  t.equal(published, 0)
+  t.strictSame([...published], [])
   for (const name of names) listen(t, name)
   await useStore()
-  t.equal(published, 5, 'each of them would have been noticed')
+  t.strictSame([...published].sort(), [...names].sort(), 'each of them would have been noticed')
 })

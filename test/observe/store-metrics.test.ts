@@ -5,6 +5,7 @@ import { StoreMetrics } from '../../lib/observe/store-metrics'
 import { createMemoryBackend } from '../../lib/storage/memory-backend'
 import { StillClock, message, messageOfSize, openStore, recordLength, withGatedFlush, type TestOptions } from '../store/support'
 import { FakeDisks } from '../guard/support'
+import { HOUR, fillSegments, openRetained } from '../retention/support'
 
 /*
  * The story: a dashboard that was made for a broker shows the same of a store. So each value is held against what was done to the
@@ -215,6 +216,30 @@ t.test('the lag of consumer groups', async (t) => {
   t.strictSame(values(metrics, 'rocketmq_consumer_lag_messages', 'consumer_group', 'topic')['shop orders'], 0, 'asked anew each time')
 })
 
+t.test('files that were deleted, and why', async (t) => {
+  const { store, clock, meter, deletions } = await openRetained(t)
+  const metrics = new StoreMetrics(store, {})
+  t.teardown(() => metrics.stop())
+  fillSegments({ store, clock }, 4)
+  t.strictSame(metrics.read('mqstore_deleted_files_total'), [])
+  meter.usedPercent = 90
+  await store.retention.deleteNow()
+  clock.advance(100 * HOUR)
+  fillSegments({ store, clock }, 2)
+  meter.usedPercent = 10
+  await store.retention.deleteNow()
+  const files: Record<string, number> = {}
+  const bytes: Record<string, number> = {}
+  for (const { kind, reason, bytes: length } of deletions) {
+    files[`${kind} ${reason}`] = (files[`${kind} ${reason}`] ?? 0) + 1
+    bytes[`${kind} ${reason}`] = (bytes[`${kind} ${reason}`] ?? 0) + length
+  }
+  t.ok(deletions.length > 2)
+  t.ok(Object.keys(files).length > 1)
+  t.strictSame(values(metrics, 'mqstore_deleted_files_total', 'kind', 'reason'), files)
+  t.strictSame(values(metrics, 'mqstore_deleted_bytes_total', 'kind', 'reason'), bytes)
+})
+
 t.test('stores do not count for each other; labels tell them apart', async (t) => {
   const backend = createMemoryBackend()
   const stores = [await openStore(t, '/one', { ports: { backend } }), await openStore(t, '/two', { ports: { backend } })] as const
@@ -249,7 +274,7 @@ t.test('every value has the labels that its metric names, and those of the store
   for (const name of namesOf(counters)) check(name, counters[name].labels, metrics.read(name))
   for (const name of namesOf(gauges)) check(name, gauges[name].labels, metrics.read(name))
   for (const name of namesOf(histograms)) check(name, histograms[name].labels, metrics.readHistogram(name))
-  t.strictSame(absent, ['mqstore_pressure_time'])
+  t.strictSame(absent, ['mqstore_deleted_files_total', 'mqstore_deleted_bytes_total', 'mqstore_pressure_time'])
 })
 
 t.test('a store that closes has no values where it cannot tell, and counts nothing more', async (t) => {
