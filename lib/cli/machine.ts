@@ -1,7 +1,8 @@
 import { readFileSync, statSync, statfsSync } from 'node:fs'
 import { totalmem } from 'node:os'
 import { dirname } from 'node:path'
-import type { DiskMeter } from '../storage/ports'
+import type { Clock, DiskMeter } from '../storage/ports'
+import { systemClock } from '../storage/system-clock'
 import { systemDiskMeter } from '../storage/system-disk-meter'
 
 /** What the command line asks of the machine that it runs on. */
@@ -15,8 +16,7 @@ export interface Machine {
   /** Bytes. */
   memory: number
   disk: DiskMeter
-  /** Milliseconds since 1970. */
-  now(): number
+  clock: Clock
   /** The text of a file of the system, such as those in /proc; undefined where there is none. */
   read(path: string): string | undefined
   /** How many files can still be made on a volume; undefined where that has no limit of its own. */
@@ -29,7 +29,7 @@ export const systemMachine: Machine = {
   userId: process.geteuid?.(),
   memory: totalmem(),
   disk: systemDiskMeter,
-  now: () => Date.now(),
+  clock: systemClock,
 
   read(path) {
     try {

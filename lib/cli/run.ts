@@ -22,10 +22,11 @@ import { offsetByTime } from './verbs/offset-by-time'
 import { query } from './verbs/query'
 import { rebuild } from './verbs/rebuild'
 import { repair } from './verbs/repair'
+import { retention } from './verbs/retention'
 import { stats } from './verbs/stats'
 import { tail } from './verbs/tail'
 
-const verbs: readonly Verb[] = [info, dump, append, get, query, lookup, offsetByTime, tail, stats, doctor, check, repair, rebuild, bench]
+const verbs: readonly Verb[] = [info, dump, append, get, query, lookup, offsetByTime, tail, stats, retention, doctor, check, repair, rebuild, bench]
 
 /** Runs one command. Never throws: what goes wrong is said on stderr, and in the exit code. */
 export async function run(words: readonly string[], terminal: Terminal): Promise<ExitCode> {

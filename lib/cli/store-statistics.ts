@@ -66,7 +66,7 @@ export async function readStatistics(
   const last = log.segments.last
   return {
     directory,
-    now: machine.now(),
+    now: machine.clock.now(),
     ...countsOf(total, seconds),
     unqueued,
     log: {

@@ -9,6 +9,7 @@ import { plain } from '../../lib/cli/screen'
 import { describe } from '../../lib/cli/verbs/doctor'
 import { settleOptions } from '../../lib/open-store'
 import { selectBackend } from '../../lib/storage/backend'
+import { systemClock } from '../../lib/storage/system-clock'
 import { command } from './command'
 import { NOW, expectScreen, stillMachine } from './screen'
 import { makeStore, makeStoreInTime, smallFilesWords } from './store-of-messages'
@@ -186,7 +187,7 @@ t.test('a real directory', async (t) => {
   const root = t.testdir()
   const path = join(root, 'store')
   await makeStore(path, 300)
-  const machine = { ...stillMachine, now: () => Date.now(), userId: process.geteuid?.() }
+  const machine = { ...stillMachine, clock: systemClock, userId: process.geteuid?.() }
   const { lines, stderr, exitCode } = await command(['doctor', path, '--json', ...smallFilesWords], '', { machine })
   t.equal(stderr, '')
   const found = byCheck(lines)

@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import type { Machine } from '../../lib/cli/machine'
+import { SettableClock } from '../support/settable-clock'
 
 /** The directory of the checkout in which the recorded screens are. */
 const screens = join(__dirname, '..', '..', '..', 'test', 'cli', 'screens')
@@ -18,7 +19,7 @@ export const stillMachine: Machine = {
   userId: 1000,
   memory: 16 * GIB,
   disk: { usage: () => ({ totalBytes: 100 * GIB, freeBytes: 40 * GIB, device: 1 }) },
-  now: () => NOW,
+  clock: new SettableClock(NOW),
   read: () => undefined,
   filesLeft: () => 1_000_000,
 }

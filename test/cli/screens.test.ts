@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { Collector, command } from './command'
 import { NOW, expectScreen, stillMachine } from './screen'
-import { makeStoreInTime, smallFilesWords } from './store-of-messages'
+import { makeStoreInTime, smallFilesWords, writeConsumerOffsets } from './store-of-messages'
 
 /*
  * The story: a person reads what the commands print. Each screen is recorded in test/cli/screens, so that whoever changes one
@@ -13,6 +13,10 @@ import { makeStoreInTime, smallFilesWords } from './store-of-messages'
  */
 
 const MINUTE = 60_000
+const HOUR = 60 * MINUTE
+
+// Hours of deleteWhen are those of the process.
+process.env['TZ'] = 'UTC'
 
 /** A store of 300 messages in five hours up to ten minutes ago. */
 async function storeOf(test: Test): Promise<string> {
@@ -49,6 +53,15 @@ t.test('stats', async (t) => {
   const directory = await storeOf(t)
   expectScreen(t, 'stats', withoutDiskUse(await show('stats', directory)), directory)
   expectScreen(t, 'stats-topic', withoutDiskUse(await show('stats', directory, '--topic', 'orders', '--begin', String(NOW - 60 * MINUTE))), directory)
+})
+
+t.test('retention', async (t) => {
+  const directory = join(t.testdir(), 'store')
+  await makeStoreInTime(directory, 300, NOW - 300 * HOUR, HOUR)
+  expectScreen(t, 'retention', await show('retention', directory), directory)
+  writeConsumerOffsets(directory, { 'orders@slow': { 0: 10 } })
+  expectScreen(t, 'retention-now', await show('retention', directory, '--set', 'deleteWhen=03;15'), directory)
+  expectScreen(t, 'retention-forced', await show('retention', directory, '--set', 'diskSpaceCleanForciblyRatio=50', '--set', 'fileReservedTime=720'), directory)
 })
 
 t.test('check and repair', async (t) => {

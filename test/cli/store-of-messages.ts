@@ -1,3 +1,5 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { MessageStore, type PutResult } from '../../lib/index'
 import type { OpenOptions } from '../../lib/types'
 import { SettableClock } from '../support/settable-clock'
@@ -50,4 +52,10 @@ export async function makeStoreInTime(directory: string, count: number, from: nu
   const { store, results } = await fillStore(directory, count, { clock }, (number) => clock.set(from + number * step))
   await store.close()
   return results
+}
+
+/** Writes what groups have read as a broker keeps it: by `topic@group` and queue id. */
+export function writeConsumerOffsets(directory: string, offsetTable: Record<string, Record<number, number>>): void {
+  mkdirSync(join(directory, 'config'), { recursive: true })
+  writeFileSync(join(directory, 'config', 'consumerOffset.json'), JSON.stringify({ offsetTable }))
 }

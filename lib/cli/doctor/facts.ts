@@ -101,7 +101,7 @@ export async function readDoctorFacts({ directory, openOptions, machine, probes 
   const path = directory === undefined ? undefined : resolve(directory)
   const holder = path === undefined ? undefined : findLockHolder(join(path, 'lock'))
   return {
-    now: machine.now(),
+    now: machine.clock.now(),
     platform: machine.platform,
     nodeVersion: machine.nodeVersion,
     userId: machine.userId,

@@ -23,7 +23,7 @@ export const info: Verb = {
   async run({ output, terminal: { machine }, arguments: given, openOptions }) {
     const facts = await readFacts(resolve(given.positionals[0]!), openOptions)
     if (given.has('json')) await output.json(facts)
-    else for (const line of describe(facts, machine.now(), output.paint)) await output.line(line)
+    else for (const line of describe(facts, machine.clock.now(), output.paint)) await output.line(line)
     return facts.refusal === null ? ExitCode.fine : ExitCode.failed
   },
 }

@@ -18,7 +18,7 @@ export const rebuild: Verb = {
   ],
   example: 'mqstore rebuild ./store index --apply',
   async run(context) {
-    const { output, arguments: given, openOptions } = context
+    const { output, terminal: { machine }, arguments: given, openOptions } = context
     const directory = resolve(given.positionals[0]!)
     const what = given.positionals[1]
     if (what !== 'queues' && what !== 'index') throw new UsageError(`rebuild makes queues or index, not ${JSON.stringify(what)}`)
@@ -30,7 +30,7 @@ export const rebuild: Verb = {
       return { steps: plan.steps, logEnd: store.maxPhyOffset }
     }, {})
     if (given.has('apply')) {
-      await printApplied(await applyRepair(directory, openOptions, Date.now(), prepare), given.has('json'), output)
+      await printApplied(await applyRepair(directory, openOptions, machine.clock.now(), prepare), given.has('json'), output)
     } else {
       await printPlan(await prepare(), given.has('json'), output)
     }

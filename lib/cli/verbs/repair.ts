@@ -20,12 +20,12 @@ export const repair: Verb = {
   example: 'mqstore repair ./store --apply',
   exits: 'Exit code 1: there is something to repair, or with --apply something that cannot be repaired.',
   async run(context) {
-    const { output, arguments: given, openOptions } = context
+    const { output, terminal: { machine }, arguments: given, openOptions } = context
     const directory = resolve(given.positionals[0]!)
     const plan = new RepairPlan(directory)
     const prepare = (): Promise<PreparedRepair> => fill(plan, directory, context)
     if (given.has('apply')) {
-      await printApplied(await applyRepair(directory, openOptions, Date.now(), prepare), given.has('json'), output)
+      await printApplied(await applyRepair(directory, openOptions, machine.clock.now(), prepare), given.has('json'), output)
     } else {
       await printPlan(await prepare(), given.has('json'), output)
     }
