@@ -14,19 +14,12 @@ import { MessageStore, type OpenOptions } from '../../lib/index'
 import { selectBackend } from '../../lib/storage/backend'
 import { fileError } from '../../lib/storage/node-file-system'
 import type { Backend, Capability } from '../../lib/storage/ports'
+import { inNamespace, mountInMemory, noNamespace, succeeds } from '../support/small-volume'
 import { codeOf, messageOfSize, smallFiles } from './support'
 
 const child = join(__dirname, 'limits-child.js')
 const { capabilities } = selectBackend('auto')
 const isRoot = process.getuid?.() === 0
-
-function succeeds(command: string, ...rest: string[]): boolean {
-  return spawnSync(command, rest, { stdio: 'ignore' }).status === 0
-}
-
-/** How to get a mount namespace of our own: as root, or as the root of a namespace of users. */
-const namespace = [['-m'], ['-U', '-r', '-m']].find((flags) => succeeds('unshare', ...flags, 'mount', '-t', 'tmpfs', 'none', '/tmp'))
-const noNamespace = namespace === undefined ? 'file systems of our own need root, or namespaces of users' : false
 
 function lacks(capability: Capability): string | false {
   return capabilities.has(capability) ? false : `this backend lacks the capability ${capability}`
@@ -39,7 +32,7 @@ function temporaryDirectory(t: Test): string {
 }
 
 /** Runs a scenario behind commands of the shell. `$directory` is the one it works in. */
-function observe(t: Test, scenario: string, directory: string, before = ':', wrapper: string[] = []): Record<string, unknown> {
+function observe(t: Test, scenario: string, directory: string, before = ':', wrapper: readonly string[] = []): Record<string, unknown> {
   const command = [...wrapper, 'bash', '-c', `${before} && exec "$node" "$child" "$scenario" "$directory"`]
   const run = spawnSync(command[0]!, command.slice(1), {
     encoding: 'utf8', timeout: 60_000, env: { ...process.env, node: process.execPath, child, scenario, directory },
@@ -52,7 +45,7 @@ function observe(t: Test, scenario: string, directory: string, before = ':', wra
 /** The same on a small file system in memory. */
 function observeOnSmallDisk(t: Test, scenario: string): Record<string, unknown> {
   const directory = temporaryDirectory(t)
-  return observe(t, scenario, directory, 'mount -t tmpfs -o size=4M none "$directory"', ['unshare', ...namespace!])
+  return observe(t, scenario, directory, mountInMemory('4M'), inNamespace)
 }
 
 t.test('a sparse segment on a full disk', { skip: noNamespace || lacks('guard') }, async (t) => {
@@ -122,7 +115,7 @@ t.test('a file system that is mounted read-only', { skip: noNamespace }, async (
   const directory = temporaryDirectory(t)
   observe(t, 'make', directory)
   const remount = 'mount --bind "$directory" "$directory" && mount -o remount,ro,bind "$directory"'
-  const seen = observe(t, 'unwritable', directory, remount, ['unshare', ...namespace!])
+  const seen = observe(t, 'unwritable', directory, remount, inNamespace)
   t.match(seen, { write: { code: 'ERR_IO', reason: 'EROFS', file: join(directory, 'store', 'lock') }, found: 3 })
 })
 
