@@ -156,12 +156,14 @@ function readProperties(file: string): { file: string; text: string } {
   }
 }
 
+/** @throws ERR_NOT_A_STORE */
+export function assertIsStore(files: FileSystem, root: string): void {
+  if (files.list(root)?.some((name) => ['commitlog', 'consumequeue', 'checkpoint'].includes(name))) return
+  throw new StoreError('ERR_NOT_A_STORE', `${root} holds no message store: there is no commitlog, consumequeue or checkpoint`, { file: root })
+}
+
 function assertUsable(files: FileSystem, root: string, readOnly: boolean): void {
-  const names = files.list(root)
-  const isStore = names?.some((name) => ['commitlog', 'consumequeue', 'checkpoint'].includes(name))
-  if (readOnly && !isStore) {
-    throw new StoreError('ERR_NOT_A_STORE', `${root} holds no message store: there is no commitlog, consumequeue or checkpoint`, { file: root })
-  }
+  if (readOnly) assertIsStore(files, root)
   for (const [name, feature] of Object.entries(unsupportedContent)) {
     const path = join(root, name)
     if (!holdsFiles(files, path)) continue

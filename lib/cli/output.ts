@@ -1,6 +1,5 @@
 import { once } from 'node:events'
-import type { RecoveryProgress } from '../types'
-import { progressText } from './progress'
+import { progressText, type WorkProgress } from './progress'
 import { painterFor, type Painter } from './screen'
 import type { Terminal } from './terminal'
 
@@ -61,7 +60,7 @@ export class Output {
   }
 
   /** Says how far the work is, where somebody watches. */
-  progress(progress: RecoveryProgress): void {
+  progress(progress: WorkProgress): void {
     const now = performance.now()
     if (this.#phase !== progress.phase) [this.#phase, this.#phaseFrom] = [progress.phase, now]
     if (this.#terminal.stderr.isTTY !== true || now - this.#progressAt < PROGRESS_EVERY) return

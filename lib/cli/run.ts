@@ -11,6 +11,7 @@ import type { Terminal } from './terminal'
 import { assertOperands, helpOf, helpOfAll, unknownVerb } from './usage'
 import type { Verb } from './verb'
 import { append } from './verbs/append'
+import { backup } from './verbs/backup'
 import { bench } from './verbs/bench'
 import { check } from './verbs/check'
 import { doctor } from './verbs/doctor'
@@ -26,7 +27,7 @@ import { retention } from './verbs/retention'
 import { stats } from './verbs/stats'
 import { tail } from './verbs/tail'
 
-const verbs: readonly Verb[] = [info, dump, append, get, query, lookup, offsetByTime, tail, stats, retention, doctor, check, repair, rebuild, bench]
+const verbs: readonly Verb[] = [info, dump, append, get, query, lookup, offsetByTime, tail, stats, retention, doctor, backup, check, repair, rebuild, bench]
 
 /** Runs one command. Never throws: what goes wrong is said on stderr, and in the exit code. */
 export async function run(words: readonly string[], terminal: Terminal): Promise<ExitCode> {

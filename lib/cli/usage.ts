@@ -32,7 +32,7 @@ export function helpOfAll(verbs: readonly Verb[]): string {
     'Verbs:',
     ...table(verbs.map((verb) => [`${verb.name} ${verb.operands}`, verb.summary.split(/[.:](?: |$)/)[0]!])),
     '',
-    'All but append, and repair and rebuild with --apply, only read: they take no lock, and work beside a running broker.',
+    'All but append and backup, and repair and rebuild with --apply, only read: they take no lock, and work beside a running broker.',
     'mqstore VERB --help tells more; mqstore --version tells the version.',
     exitCodes,
   ].join('\n')

@@ -8,7 +8,7 @@ import { makeStore } from './store-of-messages'
 
 /* The story: somebody types a command wrong, and is told what is right. */
 
-const verbs = ['info', 'dump', 'append', 'get', 'query', 'lookup', 'offset-by-time', 'tail', 'stats', 'retention', 'doctor', 'check', 'repair', 'rebuild', 'bench']
+const verbs = ['info', 'dump', 'append', 'get', 'query', 'lookup', 'offset-by-time', 'tail', 'stats', 'retention', 'doctor', 'backup', 'check', 'repair', 'rebuild', 'bench']
 
 t.test('help and version', async (t) => {
   const help = await command(['--help'])
