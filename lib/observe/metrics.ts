@@ -30,22 +30,22 @@ export const counters = {
 } as const satisfies Record<string, Metric>
 
 export const gauges = {
-  rocketmq_storage_size: { type: 'gauge', unit: 'bytes', description: 'What is used of the volume that holds the store', labels: storage },
+  rocketmq_storage_size: { type: 'gauge', unit: 'bytes', description: 'What is used of the volume that holds the store, in bytes', labels: storage },
   rocketmq_storage_flush_behind_bytes: { type: 'gauge', unit: 'bytes', description: 'Bytes of the commit log that a power cut would take', labels: storage },
   rocketmq_storage_dispatch_behind_bytes: {
     type: 'gauge', unit: 'bytes', description: 'Bytes of the commit log without queue entries: always 0, each message gets its own with it', labels: storage,
   },
   rocketmq_storage_message_reserve_time: {
-    type: 'gauge', unit: 'milliseconds', description: 'Age of the first message that is kept; absent without one', labels: storage,
+    type: 'gauge', unit: 'milliseconds', description: 'Age of the first message that is kept, in milliseconds; absent without one', labels: storage,
   },
   rocketmq_consumer_lag_messages: { type: 'gauge', unit: '', description: 'Messages that a group has still to consume', labels: consumer },
   rocketmq_consumer_lag_latency: {
-    type: 'gauge', unit: 'milliseconds', description: 'Age of the first message that a group has still to consume, 0 without one', labels: consumer,
+    type: 'gauge', unit: 'milliseconds', description: 'Age of the first message that a group has still to consume, in milliseconds; 0 without one', labels: consumer,
   },
   mqstore_writable: { type: 'gauge', unit: '', description: '1 while messages are taken, else 0', labels: [] },
   mqstore_running_flag: { type: 'gauge', unit: '', description: '1 for each reason why messages are not taken, or not given', labels: ['flag'] },
   mqstore_pressure_time: {
-    type: 'gauge', unit: 'milliseconds', description: 'How long something has been holding up messages; absent while nothing does', labels: ['reason'],
+    type: 'gauge', unit: 'milliseconds', description: 'How long something has been holding up messages, in milliseconds; absent while nothing does', labels: ['reason'],
   },
   mqstore_disk_level: { type: 'gauge', unit: '', description: 'A volume on which the store lies: 0 ok, 1 short of room, 2 full', labels: ['path'] },
 } as const satisfies Record<string, Metric>
@@ -59,7 +59,7 @@ export const histograms = {
     bounds: [KIB, 4 * KIB, 512 * KIB, MIB, 2 * MIB, 4 * MIB],
   },
   mqstore_flush_time: {
-    type: 'histogram', unit: 'milliseconds', description: 'How long a flush of the commit log took', labels: [],
+    type: 'histogram', unit: 'milliseconds', description: 'How long a flush of the commit log took, in milliseconds', labels: [],
     bounds: [1, 5, 10, 20, 50, 200, 500, 1000, 5000],
   },
 } as const satisfies Record<string, HistogramMetric>
