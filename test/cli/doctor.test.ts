@@ -24,7 +24,7 @@ const HOUR = 3_600_000
 const HARMLESS = 'fine'
 
 const volume: VolumeFacts = {
-  totalBytes: 100 * GIB, freeBytes: 60 * GIB, device: 1, paths: ['/data/store'], nextFilesBytes: GIB, filesLeft: 1_000_000,
+  totalBytes: 100 * GIB, freeBytes: 60 * GIB, device: 1, paths: ['/data/store'], holdsLog: true, nextFilesBytes: GIB, filesLeft: 1_000_000,
   mount: { point: '/data', type: 'ext4', options: ['rw', 'relatime'] },
 }
 
@@ -33,8 +33,9 @@ const probe: Probe = { reserve: true, holes: true, lock: true, map: true, flush:
 const store: OpenedFacts = {
   label: '@clean', story: 'closed in order', isClean: true, unreadableBytes: 0, queues: 8, segmentSize: GIB, newest: NOW - HOUR,
   segments: [0, 1, 2].map((index) => ({
-    file: `/data/store/commitlog/${index}`, first: NOW - (10 - index) * HOUR, modified: NOW - (9 - index) * HOUR,
+    file: `/data/store/commitlog/${index}`, first: NOW - (20 - 2 * index) * HOUR, modified: NOW - (18 - 2 * index) * HOUR,
   })),
+  unreadableConfig: [],
 }
 
 const directory: DirectoryFacts = {
@@ -66,7 +67,7 @@ function find(name: string, facts: DoctorFacts): Diagnosis[] {
 
 t.test('a store that stands well', async (t) => {
   for (const { name, look } of checks) for (const { severity, text } of look(healthy)) t.equal(severity, HARMLESS, `${name}: ${text}`)
-  t.same(checks.filter(({ look }) => look(healthy).length === 0).map(({ name }) => name), ['address space', 'quarantine'], 'what is not worth a line')
+  t.same(checks.filter(({ look }) => look(healthy).length === 0).map(({ name }) => name), ['address space', 'config', 'quarantine'], 'what is not worth a line')
   const nothingKnown: DoctorFacts = {
     ...healthy, userId: undefined, limits: { owner: 'this process', openFiles: undefined, addressSpace: undefined }, mapsMax: undefined, directory: undefined,
   }
@@ -116,15 +117,22 @@ const cases: [name: string, facts: DoctorFacts, severity: Diagnosis['severity'],
   ['room', onVolume({ freeBytes: 5 * GIB }), 'error', /nothing can be stored until 10 GiB more are free/, /mqstore retention/],
   ['room', onVolume({ filesLeft: 500 }), 'warning', /only 500 more files/, /df -i/],
   ['room', onVolume({ filesLeft: 0 }), 'error', /only 0 more files/, /df -i/],
+  ['reserved time', healthy, HARMLESS, /at 12 GiB a day there is room for 4 d of messages; they are kept for 3 d/, undefined],
+  [
+    'reserved time', onVolume({ freeBytes: 20 * GIB }), 'warning',
+    /at 12 GiB a day there is room for 16 h of messages, and they are to be kept for 3 d: the oldest are deleted/, /fileReservedTime=16$/,
+  ],
+  ['reserved time', optioned({ cleanFileForciblyEnable: false, fileReservedTime: 200 }), 'warning', /then nothing can be stored/, /fileReservedTime=106/],
   ['lock', within({ lock: { exists: true, holder: 'process 4711' } }), HARMLESS, /held by process 4711/, undefined],
   ['index', within({ indexFileSizes: [42_040] }), 'error', /1 file of 42,040 bytes.*420,000,040/, /rebuild \/data\/store index/],
   ['store', within({ store: 'ERR_LOG_MISSING: gone' }), 'error', /cannot be opened: ERR_LOG_MISSING/, /mqstore check/],
   ['store', opened({ unreadableBytes: 4096 }), 'warning', /4 KiB of the log/, /mqstore check/],
   ['store', opened({ isClean: false, label: '@crash' }), 'note', /not closed in order.*@crash/, undefined],
   ['store', within({ isStore: false, store: undefined }), 'note', /no store yet/, undefined],
+  ['config', opened({ unreadableConfig: ['ERR_CORRUPT: topics.json'] }), 'warning', /topics.json/, undefined],
   ['clock', opened({ newest: NOW + 2 * HOUR }), 'warning', /stored 2 h from now/, /timedatectl/],
-  ['clock', opened({ segments: [...store.segments].reverse() }), 'note', /set back by 1 h or more/, undefined],
-  ['file times', opened({ segments: store.segments.map((segment) => ({ ...segment, modified: NOW })) }), 'warning', /2 segments.*commitlog\/0 would be kept 9 h too long/, /touch -d @\d+ \/data\/store\/commitlog\/0/],
+  ['clock', opened({ segments: [...store.segments].reverse() }), 'note', /set back by 2 h or more/, undefined],
+  ['file times', opened({ segments: store.segments.map((segment) => ({ ...segment, modified: NOW })) }), 'warning', /2 segments.*commitlog\/0 would be kept 18 h too long/, /touch -d @\d+ \/data\/store\/commitlog\/0/],
   ['file times', opened({ segments: store.segments.map((segment) => ({ ...segment, modified: 0 })) }), 'warning', /too early/, /touch/],
   ['quarantine', within({ quarantine: GIB }), 'note', /1 GiB aside/, /rm -r \/data\/store\/quarantine/],
 ]

@@ -55,9 +55,11 @@ export const checks: readonly Check[] = [
   { name: 'file system', look: inDirectory(lookAtFileSystems) },
   { name: 'trial', look: inDirectory(lookAtProbe) },
   { name: 'room', look: inDirectory(lookAtRoom) },
+  { name: 'reserved time', look: inStore(lookAtReservedTime) },
   { name: 'lock', look: inDirectory(lookAtLock) },
   { name: 'index', look: inDirectory(lookAtIndex) },
   { name: 'store', look: inDirectory(lookAtStore) },
+  { name: 'config', look: inStore(lookAtConfig) },
   { name: 'clock', look: inStore(lookAtClock) },
   { name: 'file times', look: inStore(lookAtFileTimes) },
   { name: 'quarantine', look: inDirectory(lookAtQuarantine) },
@@ -277,6 +279,26 @@ function lookAtFilesLeft({ filesLeft, paths }: VolumeFacts): Diagnosis[] {
   return [{ severity, text: `only ${countOf(filesLeft, 'more file')} can be made for ${paths.join(' and ')}`, fix: `df -i ${paths[0]}` }]
 }
 
+/** Whether what is to be kept has room, if messages go on to come as they have. */
+function lookAtReservedTime({ segments, segmentSize }: OpenedFacts, { options, directory }: DoctorFacts): Diagnosis[] {
+  const [first, last] = [segments[0]?.first, segments.at(-1)?.first]
+  // What a few minutes brought says nothing about days.
+  if (typeof options === 'string' || first === undefined || last === undefined || last - first < HOUR) return []
+  const { fileReservedTime, cleanFileForciblyEnable, diskSpaceCleanForciblyRatio, diskSpaceWarningLevelRatio } = options.values
+  const { freeBytes, totalBytes } = directory!.volumes.find(({ holdsLog }) => holdsLog)!
+  const bytesPerHour = ((segments.length - 1) * segmentSize * HOUR) / (last - first)
+  const limit = cleanFileForciblyEnable ? diskSpaceCleanForciblyRatio : diskSpaceWarningLevelRatio
+  const room = segments.length * segmentSize + freeBytes - bytesLeftAt(limit, totalBytes)
+  const hours = Math.max(0, Math.floor(room / bytesPerHour))
+  const text = `at ${bytesText(Math.round(bytesPerHour * 24))} a day there is room for ${hours === 0 ? 'less than an hour' : durationText(hours * HOUR)} of messages`
+  if (hours >= fileReservedTime) return fine(`${text}; they are kept for ${durationText(fileReservedTime * HOUR)}`)
+  const effect = cleanFileForciblyEnable ? 'the oldest are deleted before their time' : 'then nothing can be stored'
+  return [{
+    severity: 'warning', text: `${text}, and they are to be kept for ${durationText(fileReservedTime * HOUR)}: ${effect}`,
+    fix: `a larger volume${hours === 0 ? '' : `, or fileReservedTime=${hours}`}`,
+  }]
+}
+
 function lookAtLock({ lock, isStore }: DirectoryFacts): Diagnosis[] {
   if (lock.holder !== undefined) return fine(`held by ${lock.holder}: it has the store open`)
   return isStore ? fine('held by nobody that can be seen') : []
@@ -306,6 +328,10 @@ function lookAtStore({ store, isStore, lock, path }: DirectoryFacts): Diagnosis[
   const text = `${countOf(store.segments.length, 'segment')} and ${countOf(store.queues, 'queue')}`
   if (store.isClean || lock.holder !== undefined) return fine(`${text} can be read`)
   return [{ severity: 'note', text: `${text} can be read; not closed in order, so that the next open recovers (${store.label}: ${store.story})` }]
+}
+
+function lookAtConfig({ unreadableConfig }: OpenedFacts): Diagnosis[] {
+  return unreadableConfig.map((text) => ({ severity: 'warning', text }))
 }
 
 // Times

@@ -3,6 +3,7 @@ import { dirname, join, resolve } from 'node:path'
 import { backendOf } from '../../check/backend-of'
 import { isStoreError } from '../../errors'
 import { parseIndexFileName } from '../../format/file-name'
+import { isWithin, placesOf, type Place } from '../../guard/places'
 import { settleOptions } from '../../open-store'
 import { rerootCommitLogPath, type ResolvedOptions, type UnusedProperty } from '../../options/options'
 import { readLayout } from '../../recovery/layout'
@@ -46,7 +47,7 @@ export interface DirectoryFacts {
   ownerId: number | undefined
   /** A file that this user cannot write. */
   unwritable: string | undefined
-  /** What the directories of root and log lie on; one where it is the same. */
+  /** What the directories of the store lie on, that of its root first. */
   volumes: VolumeFacts[]
   /** Why it could not be tried, or what came of it; undefined where that was not wanted. */
   probe: Probe | string | undefined
@@ -58,7 +59,9 @@ export interface DirectoryFacts {
 }
 
 export interface VolumeFacts extends DiskUsage {
+  /** Those of the store that lie on it, the outermost first. */
   paths: string[]
+  holdsLog: boolean
   /** What the next files take that are made there, in bytes. */
   nextFilesBytes: number
   filesLeft: number | undefined
@@ -74,6 +77,8 @@ export interface OpenedFacts {
   segmentSize: number
   newest: number | undefined
   segments: SegmentTimes[]
+  /** Why files in config cannot be read. */
+  unreadableConfig: string[]
 }
 
 /** Milliseconds since 1970. */
@@ -144,7 +149,7 @@ async function readDirectory(path: string, context: DirectoryContext): Promise<D
     lock: { exists: files.status(join(path, 'lock')) !== undefined, holder: holder === undefined ? undefined : `process ${holder}` },
     ownerId: statSync(nearestExisting(path)).uid,
     unwritable: findUnwritable(path, log),
-    volumes: readVolumes([{ path, nextFileBytes: 0 }, { path: log, nextFileBytes: segmentSize }], machine),
+    volumes: readVolumes(placesOf({ ...options, storePathRootDir: path, storePathCommitLog: log, mappedFileSizeCommitLog: segmentSize }), machine),
     probe: probes ? await probeFileSystem(backend, log) : undefined,
     quarantine: usage.find(({ name }) => name === 'quarantine')?.onDisk ?? 0,
     indexFileSizes: (files.list(indexDirectory) ?? [])
@@ -154,19 +159,19 @@ async function readDirectory(path: string, context: DirectoryContext): Promise<D
   }
 }
 
-function readVolumes(places: readonly { path: string; nextFileBytes: number }[], { disk, filesLeft, read }: Machine): VolumeFacts[] {
+function readVolumes(places: readonly Place[], { disk, filesLeft, read }: Machine): VolumeFacts[] {
   const volumes = new Map<number, VolumeFacts>()
-  for (const { path, nextFileBytes } of places) {
+  for (const { path, nextFileBytes, takesSegments } of places) {
     const existing = nearestExisting(path)
     const usage = disk.usage(existing)!
-    const known = volumes.get(usage.device)
-    if (known === undefined) {
+    let volume = volumes.get(usage.device)
+    if (volume === undefined) {
       const mount = findMount(read('/proc/self/mountinfo'), existing)
-      volumes.set(usage.device, { ...usage, paths: [path], nextFilesBytes: nextFileBytes, filesLeft: filesLeft(existing), mount })
-    } else {
-      known.paths.push(path)
-      known.nextFilesBytes += nextFileBytes
+      volumes.set(usage.device, volume = { ...usage, paths: [], holdsLog: false, nextFilesBytes: 0, filesLeft: filesLeft(existing), mount })
     }
+    if (!volume.paths.some((known) => isWithin(known, path))) volume.paths.push(path)
+    volume.holdsLog ||= takesSegments
+    volume.nextFilesBytes += nextFileBytes
   }
   return [...volumes.values()]
 }
@@ -193,10 +198,16 @@ async function readStore(path: string, { openOptions, backend: { files } }: Dire
       segments: entries.map(({ path: file, fromOffset }) => ({
         file, modified: files.status(file)?.modifiedTime ?? 0, first: firstStoreTimestamp(store, fromOffset),
       })),
+      unreadableConfig: findUnreadableConfig(store),
     }
   } finally {
     await store.close()
   }
+}
+
+function findUnreadableConfig({ config }: MessageStore): string[] {
+  const tables = ['consumerOffsets', 'topics', 'groups', 'delayOffsets'] as const
+  return tables.map((name) => orReason(() => void config[name])).filter((reason) => reason !== undefined)
 }
 
 function firstStoreTimestamp(store: MessageStore, offset: number): number | undefined {
