@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { CommitLog } from './commit-log/commit-log'
+import { StoreConfig } from './config/store-config'
 import { ConsumeQueues } from './consume-queue/consume-queues'
 import { RecordDispatch } from './dispatch/record-dispatch'
 import { StoreError } from './errors'
@@ -11,6 +12,7 @@ import { AbortMarker } from './recovery/abort-marker'
 import { readLayout } from './recovery/layout'
 import { MANIFEST_NAME, lacksIndexFiles, lacksQueues, readManifest, writeManifest } from './recovery/manifest'
 import { openSegments } from './recovery/open-segments'
+import { limitDeleted, removeQueues } from './recovery/queue-deletion'
 import { recover } from './recovery/recover'
 import { assertRetention } from './retention/objections'
 import { selectBackend } from './storage/backend'
@@ -38,6 +40,7 @@ export interface StoreParts {
   log: CommitLog
   queues: ConsumeQueues
   index: IndexFiles | undefined
+  config: StoreConfig
   dispatch: RecordDispatch
   recovery: RecoveryReport
   /** Yields to the event loop, reports, and throws when the open is to end. */
@@ -78,6 +81,11 @@ export async function openStore(
   const closing: (() => void | Promise<void>)[] = []
   try {
     const lock = options.readOnly ? undefined : await takeLock(files, root, closing)
+    if (!backend.capabilities.has('lock') && !options.readOnly) {
+      const message = `the backend ${backend.name} takes no lock that another process or worker would meet, unmaps late, reserves by writing, ` +
+        'and has no guard against memory faults: see to it that nobody else writes to this directory'
+      events.onWarning(message, root)
+    }
     const abortMarker = new AbortMarker(files, join(root, 'abort'), options.compatibility)
     const isClean = !abortMarker.isThere()
     const indexDirectory = join(root, 'index')
@@ -86,7 +94,7 @@ export async function openStore(
     const manifest = readManifest(backend, manifestPath)
     if (!options.readOnly && options.messageIndexEnable && !hasIndexDirectory && !lacksIndexFiles(manifest, []) && holdsFiles(files, options.storePathCommitLog)) {
       // Once its directory is there again, nothing else says until its end that the index is being made.
-      await writeManifest(backend, manifestPath, { indexFiles: [], indexIsDamaged: true, queues: manifest.queues })
+      await writeManifest(backend, manifestPath, { indexFiles: [], indexIsDamaged: true, queues: manifest.queues, deleted: manifest.deleted })
     }
     if (!options.readOnly) await claimDirectory(files, options, abortMarker)
     const checkpoint = new Checkpoint(files, join(root, 'checkpoint'), options.compatibility)
@@ -113,8 +121,15 @@ export async function openStore(
       warn: events.onWarning,
     })
     closing.push(() => queues.close())
+    const { compatibility, readOnly, flushConsumerOffsetInterval: interval } = options
+    const config = new StoreConfig({
+      files, clock, directory: join(root, 'config'), compatibility, readOnly, interval, queues, logMinOffset: () => log.minOffset, warn: events.onWarning,
+    })
+    closing.push(() => config.close())
+    for (const deleted of manifest.deleted) queues.setDeleted(deleted)
     const pause = (progress: RecoveryProgress): Promise<void> => report(recovery, progress)
     const queuesAreDamaged = await queues.load((done, total) => pause({ phase: 'queues', done, total, unit: 'queues' }))
+    if (!readOnly && log.segments.length > 0) await removeQueues(queues, config, queues.leftovers, queues.leftovers)
     const index = makeIndex(options, { backend, clock, directory: indexDirectory, warn: events.onWarning })
     if (index !== undefined) closing.push(() => index.close())
     index?.load()
@@ -131,9 +146,12 @@ export async function openStore(
       forceVerifyPropCRC: options.forceVerifyPropCRC,
       messageIndexSafe: options.messageIndexSafe,
     })
-    if (!options.readOnly) log.startWriting()
+    if (!readOnly) {
+      await limitDeleted(backend, manifestPath, queues, log.maxOffset)
+      log.startWriting()
+    }
     return {
-      directory: root, options, unusedProperties, delayLevels, backend, clock, disk, lock, abortMarker, checkpoint, log, queues, index, dispatch, pause,
+      directory: root, options, unusedProperties, delayLevels, backend, clock, disk, lock, abortMarker, checkpoint, log, queues, index, config, dispatch, pause,
       recovery: { ...found, files: layoutReport, milliseconds: performance.now() - started },
     }
   } catch (error) {

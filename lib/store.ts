@@ -2,18 +2,21 @@ import { join } from 'node:path'
 import { appendChannel, readChannel } from './channels'
 import { MessageEncoder, assertMessage, type Refusal } from './commit-log/message-encoder'
 import { Backups } from './backup/backups'
+import type { StoreConfig } from './config/store-config'
 import { Dispatchers, assertDispatchers } from './dispatch/dispatchers'
-import { StoreError, assertWhole, type ErrorCode, type Pressure } from './errors'
+import { assertWhole, type Pressure, type StoreError } from './errors'
 import { StoreEmitter } from './events'
 import { DerivedFlush } from './flush/derived-flush'
 import { FlushSchedule } from './flush/flush-schedule'
 import { GroupCommit } from './flush/group-commit'
+import { compareTexts } from './format/compare-texts'
 import { decodeMessageId } from './format/message-id'
 import { PropertyName } from './format/properties'
 import { isQueued } from './format/record'
 import type { StoredMessage } from './format/stored-message'
 import { Admission } from './guard/admission'
 import type { RunningFlags } from './guard/running-flags'
+import { asStop, closed, stopped } from './guard/stop'
 import { openStore, type StoreParts } from './open-store'
 import type { ResolvedOptions, UnusedProperty } from './options/options'
 import { PutResult } from './put-result'
@@ -28,7 +31,7 @@ import { nearestOffsetByTime, offsetByTime } from './read/offset-by-time'
 import { queryByKey, type QueryContext } from './read/query'
 import { MANIFEST_NAME } from './recovery/manifest'
 import { ManifestWriter } from './recovery/manifest-writer'
-import { RecordCheck } from './recovery/record-check'
+import { QueueDeletion, beingDeleted } from './recovery/queue-deletion'
 import { replayRecords } from './recovery/replay'
 import type {
   BackupOptions, BackupResult, DiskVolume, GetRequest, Message, MessageBatch, OffsetByTimeRequest, OpenOptions, QueryRequest, QueryResult,
@@ -46,6 +49,8 @@ export class MessageStore extends StoreEmitter {
   readonly running: RunningFlags
   /** What is deleted, when and why. */
   readonly retention: Retention
+  /** What a broker keeps beside the messages, in `config`: consumer offsets, and settings of topics and groups. */
+  readonly config: StoreConfig
   readonly #parts: StoreParts
   readonly #encoder: MessageEncoder
   readonly #reader: LogReader
@@ -57,6 +62,7 @@ export class MessageStore extends StoreEmitter {
   readonly #manifest: ManifestWriter
   readonly #arrivals: Arrivals
   readonly #derived: DerivedFlush
+  readonly #deletion: QueueDeletion
   readonly #admission: Admission
   readonly #backups: Backups
   readonly #isSync: boolean
@@ -92,13 +98,6 @@ export class MessageStore extends StoreEmitter {
         if (store !== undefined) store.#fail(error)
       },
     })
-    if (!parts.backend.capabilities.has('lock') && !parts.options.readOnly) {
-      early.push({
-        message: `the backend ${parts.backend.name} takes no lock that another process or worker would meet, unmaps late, ` +
-          'reserves by writing, and has no guard against memory faults: see to it that nobody else writes to this directory',
-        file: parts.directory,
-      })
-    }
     store = new MessageStore(parts, options)
     await store.#start(early)
     return store
@@ -114,12 +113,17 @@ export class MessageStore extends StoreEmitter {
       { ...options, delayLevels: parts.delayLevels, recordSizeMax: log.recordSizeMax }, queues.topics,
     )
     const visibleOffset = (): number => this.visibleOffset
+    const guard = new EntryGuard({
+      ...parts,
+      onDamage: (damage) => this.emit('damage', damage),
+      onMended: (message, file) => this.emit('warning', { message, file }),
+    })
     this.#getter = new MessageGetter(
-      { log, queues, reader: this.#reader, guard: this.#makeGuard(), visibleOffset },
+      { log, queues, reader: this.#reader, guard, visibleOffset },
       { ...options, correctsOffset: options.brokerRole !== 'SLAVE' || options.offsetCheckInSlave },
     )
     const { maxMsgsNumBatch, defaultQueryMaxNum } = options
-    this.#queryContext = { index: parts.index, reader: this.#reader, visibleOffset, maxMsgsNumBatch, defaultQueryMaxNum }
+    this.#queryContext = { index: parts.index, reader: this.#reader, queues, visibleOffset, maxMsgsNumBatch, defaultQueryMaxNum }
     this.#dispatchers = new Dispatchers(dispatchers, this.#reader)
     this.#group = new GroupCommit({ get maxOffset() { return log.maxOffset }, flush: (from, to) => this.#flushLog(from, to) }, clock, {
       onFlushed: (from, to, milliseconds) => this.#onFlushed(from, to, milliseconds),
@@ -152,9 +156,17 @@ export class MessageStore extends StoreEmitter {
       // With the next turn: those who open a store hear of the first look as well, and nobody is called from within a put.
       onLevel: (volume, previous) => setImmediate(() => this.emit('diskLevel', { volume, previous })),
       onFull: (error) => setImmediate(() => this.emit('diskFull', { error })),
+      onPressure: (causes) => setImmediate(() => this.emit('pressure', { causes })),
       onWarning: (message, file) => setImmediate(() => this.emit('warning', { message, file })),
     })
     this.running = this.#admission.flags
+    this.config = parts.config
+    this.#deletion = new QueueDeletion({
+      ...parts, manifest: this.#manifest,
+      flushLog: () => this.#group.flush(),
+      betweenFlushes: (work) => this.#derived.between(work),
+      onFailed: (error) => this.#fail(error),
+    })
     this.retention = new Retention({
       ...parts,
       retention,
@@ -210,6 +222,7 @@ export class MessageStore extends StoreEmitter {
     if (refusal !== undefined) return PutResult.refused(refusal)
     const { log, queues, dispatch } = this.#parts
     const { records, count, totalSize, topic, queueId } = this.#encoder
+    if (topic.ending?.has(queueId) === true) return PutResult.refused(beingDeleted)
     this.#makeRoom(totalSize)
     const queue = queues.findOrCreate(topic, queueId)
     const { maxOffset } = queue
@@ -272,6 +285,7 @@ export class MessageStore extends StoreEmitter {
       get: (next) => this.get(next),
       arrival: (topic, queueId, signal) => this.#arrivals.wait(topic, queueId, signal),
       isClosed: () => this.#closing !== undefined,
+      deletedUpTo: (topic, queueId) => this.#parts.queues.deletedUpTo(topic, queueId),
     }, request)
   }
 
@@ -312,8 +326,7 @@ export class MessageStore extends StoreEmitter {
     const infos = [...this.#parts.queues].map(({ topic, queueId }) => ({
       topic, queueId, minOffset: this.minOffset(topic, queueId), maxOffset: this.maxOffset(topic, queueId),
     }))
-    const compare = (left: string, right: string): number => (left < right ? -1 : left > right ? 1 : 0)
-    return infos.sort((left, right) => compare(left.topic, right.topic) || compare(String(left.queueId), String(right.queueId)))
+    return infos.sort((left, right) => compareTexts(left.topic, right.topic) || compareTexts(String(left.queueId), String(right.queueId)))
   }
 
   /** The first offset of a queue, 0 for an unknown one. */
@@ -421,6 +434,26 @@ export class MessageStore extends StoreEmitter {
     return this.#admission.volumes
   }
 
+  // Deleting
+
+  /**
+   * Deletes the queues of a topic, and what `config` has of it. The messages are no longer found by `get`, `read`, `query` and by
+   * time; by id they are, until retention deletes their file. A later put begins a new queue at offset 0, and one that comes
+   * while the deletion is under way is refused with SERVICE_NOT_AVAILABLE. @returns how many queues there were
+   *
+   * @throws ERR_DISK_FULL when nothing could be deleted, ERR_STORE_CLOSED, ERR_READ_ONLY, ERR_FLUSH_FAILED, ERR_CORRUPT for `topics.json`
+   */
+  async deleteTopic(topic: string): Promise<number> {
+    this.running.assertChangeable()
+    return this.#deletion.deleteTopic(topic)
+  }
+
+  /** {@link deleteTopic} for a single queue; the settings of the topic stay. @returns whether it was there */
+  async deleteQueue(topic: string, queueId: number): Promise<boolean> {
+    this.running.assertChangeable()
+    return this.#deletion.deleteQueue(topic, queueId)
+  }
+
   // Flushing and closing
 
   /**
@@ -481,6 +514,7 @@ export class MessageStore extends StoreEmitter {
       if (this.#failure !== undefined) throw this.#failure
       // The mark stays: the next open makes what is missing from the log.
       if (this.#derived.backlog !== undefined) throw this.#derived.backlog
+      await this.config.persist()
       index?.finish()
       await index?.sync()
       await this.#manifest.writeLast()
@@ -490,6 +524,7 @@ export class MessageStore extends StoreEmitter {
     } finally {
       await this.#group.settle()
       await this.#derived.settle()
+      this.config.close()
       await log.close()
       index?.close()
       queues.close()
@@ -517,18 +552,6 @@ export class MessageStore extends StoreEmitter {
       for (const warning of warnings) this.emit('warning', warning)
       for (const damage of this.recovery.damage) this.emit('damage', damage)
       this.emit('recovered', this.recovery)
-    })
-  }
-
-  #makeGuard(): EntryGuard {
-    const { log, options, backend, delayLevels } = this.#parts
-    const { forceVerifyPropCRC } = options
-    return new EntryGuard({
-      log,
-      check: new RecordCheck({ checkCRC: true, forceVerifyPropCRC, crc32: backend.crc32.bind(backend) }),
-      delayLevels,
-      onDamage: (damage) => this.emit('damage', damage),
-      onMended: (message, file) => this.emit('warning', { message, file }),
     })
   }
 
@@ -574,27 +597,4 @@ export class MessageStore extends StoreEmitter {
   #assertOpen(): void {
     if (this.#closing !== undefined) throw closed(this.directory)
   }
-}
-
-/** What a failure means for the store. */
-function asStop(cause: Error): StoreError {
-  if (!(cause instanceof StoreError) || cause.code === 'ERR_IO') {
-    const details = cause instanceof StoreError ? cause.details : {}
-    const { file } = details
-    if (details.reason === 'EEXIST') {
-      const message = `${file} is there already: another program uses the directory. Stop that, then open the store again`
-      return new StoreError('ERR_FILE_REPLACED', message, { ...(file !== undefined && { file }) }, cause)
-    }
-    const message = `the store stopped: ${cause.message}. Look after the disk, close the store and open it again`
-    return new StoreError('ERR_FLUSH_FAILED', message, { ...details, reason: cause.message }, cause)
-  }
-  return cause
-}
-
-function stopped(code: ErrorCode, cause: StoreError): StoreError {
-  return new StoreError(code, `the store has stopped: ${cause.message}`, cause.details, cause)
-}
-
-function closed(directory: string): StoreError {
-  return new StoreError('ERR_STORE_CLOSED', `the store in ${directory} is closed`)
 }

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import type { CommitLog } from '../commit-log/commit-log'
+import type { ConsumeQueues } from '../consume-queue/consume-queues'
 import { segmentName } from '../format/file-name'
 import { QUEUE_ENTRY_LENGTH } from '../format/queue-entry'
 import type { DamageRanges } from './damage-ranges'
@@ -14,6 +15,8 @@ const PAUSE_EVERY = 65_536
 export interface QueueCheckContext {
   log: CommitLog
   inventory: QueueInventory
+  /** As recovery would leave them. */
+  queues: ConsumeQueues
   delayLevels: readonly number[]
   /** Opening dispatches the records from this offset on anew. */
   openDispatchesFrom: number
@@ -54,7 +57,8 @@ export class QueuePlaces {
   look(record: RecordFacts): void {
     // A number below zero is no place at all; who looks the message up by its id still gets it.
     if (!record.isQueued || record.queueOffset < 0) return
-    const { inventory, report, log } = this.#context
+    const { inventory, report, log, queues } = this.#context
+    if (record.offset < queues.deletedUpTo(record.topic, record.queueId)) return
     const queue = inventory.find(record.topic, record.queueId)
     const entry = queue === undefined || record.queueOffset >= queue.end ? undefined : queue.entry(record.queueOffset)
     if (entry === undefined) return this.#miss(record, queue)
@@ -129,6 +133,8 @@ export async function checkQueueEntries(
   const disagreeing = new Set<number>()
   let done = 0
   for (const queue of context.inventory) {
+    // What is left of a queue that was deleted goes with the next open.
+    if (context.queues.leftovers.some(({ topic, queueId }) => topic === queue.topic && queueId === queue.queueId)) continue
     let run: Run | undefined
     const endRun = (): void => {
       if (run !== undefined) reportRun(context, queue, run)

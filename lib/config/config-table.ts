@@ -1,3 +1,4 @@
+import { compareTexts } from '../format/compare-texts'
 import { LongNumber, type JsonObject, type JsonValue } from '../format/engine-json'
 import type { Clock } from '../storage/ports'
 import type { ConfigFile } from './config-file'
@@ -61,7 +62,7 @@ export abstract class ConfigTable {
       if (value === undefined) content.delete(name)
       else content.set(name, value)
     }
-    await this.#file.save(new Map([...content].sort(([left], [right]) => (left < right ? -1 : 1))))
+    await this.#file.save(new Map([...content].sort(byName)))
     for (const [name, value] of content) this.#content.set(name, value)
     this.#saved = upTo
   }
@@ -91,6 +92,11 @@ export function versionFor(compatibility: ConfigContext['compatibility'], versio
     : new Map([['counter', counter], ['stateVersion', stateVersion], ['timestamp', timestamp]])
 }
 
+/** The order in which the engine writes members. For Array.sort. */
+export function byName([left]: readonly [string | number, unknown], [right]: readonly [string | number, unknown]): number {
+  return compareTexts(String(left), String(right))
+}
+
 /** As a program wants it: objects for objects, and numbers as far as JavaScript has them. */
 export function toPlain(value: JsonValue): unknown {
   if (value instanceof LongNumber) return Number(value)
@@ -103,5 +109,5 @@ export function fromPlain(value: unknown): JsonValue {
   if (Array.isArray(value)) return value.map(fromPlain)
   if (typeof value !== 'object' || value === null) return value as JsonValue
   const members = Object.entries(value).filter(([, member]) => member !== undefined)
-  return new Map(members.sort(([left], [right]) => (left < right ? -1 : 1)).map(([key, member]) => [key, fromPlain(member)]))
+  return new Map(members.sort(byName).map(([key, member]) => [key, fromPlain(member)]))
 }

@@ -1,7 +1,7 @@
 import { StoreError } from '../errors'
 import type { JsonObject, JsonValue } from '../format/engine-json'
 import type { ConfigFile } from './config-file'
-import { ConfigTable, fromPlain, toPlain, versionFor, type ConfigContext } from './config-table'
+import { ConfigTable, byName, fromPlain, toPlain, versionFor, type ConfigContext } from './config-table'
 
 /** A table of things that have a name and settings. */
 export interface SettingsKind<Settings extends object> {
@@ -46,7 +46,7 @@ export class SettingsTable<Settings extends object> extends ConfigTable {
     const known = this.#table.get(name)
     const before = known instanceof Map ? known : (fromPlain(this.#kind.defaults(this.#compatibility)) as JsonObject)
     const after = new Map([...before, ...(fromPlain({ ...changes, [this.#kind.name]: name }) as JsonObject)])
-    this.#table.set(name, new Map([...after].sort(([left], [right]) => (left < right ? -1 : 1))))
+    this.#table.set(name, new Map([...after].sort(byName)))
   }
 
   /** @returns whether it was there */

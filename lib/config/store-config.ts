@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { StoreError } from '../errors'
 import type { ConsumeQueues } from '../consume-queue/consume-queues'
 import type { Clock, FileSystem } from '../storage/ports'
+import { whereThereIsRoom } from '../storage/where-there-is-room'
 import { ConfigFile } from './config-file'
 import type { ConfigContext, ConfigTable } from './config-table'
 import { ConsumerOffsets } from './consumer-offsets'
@@ -78,11 +79,19 @@ export class StoreConfig {
     await this.topics.persist()
   }
 
-  /** @internal Takes queues that are deleted out of what is kept: those that come after them begin at 0. */
-  async forgetQueues(queues: readonly { topic: string; queueId: number }[]): Promise<void> {
-    if (queues.length === 0 || !this.#has('consumerOffset.json')) return
-    for (const { topic, queueId } of queues) this.consumerOffsets.forgetTopic(topic, queueId)
-    await this.consumerOffsets.persist()
+  /**
+   * @internal Takes queues that are deleted out of what is kept: those that come after them begin at 0. A file that cannot be
+   * read has nothing of them; one that cannot be written for want of room is so later.
+   */
+  async forgetOffsets(places: readonly { topic: string; queueId?: number }[]): Promise<void> {
+    if (places.length === 0 || !this.#has('consumerOffset.json')) return
+    try {
+      for (const { topic, queueId } of places) this.consumerOffsets.forgetTopic(topic, queueId)
+    } catch (error) {
+      if ((error as StoreError).code === 'ERR_CORRUPT') return
+      throw error
+    }
+    await whereThereIsRoom(this.consumerOffsets.persist())
   }
 
   /** @internal What is not on the disk goes there with a {@link persist} before. */

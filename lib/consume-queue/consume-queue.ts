@@ -38,6 +38,8 @@ export class ConsumeQueue {
   readonly files: QueueFiles
   /** Offset up to which waiting readers have been told, -1 when they know all there is. Kept for whoever tells them. */
   toldOffset = -1
+  /** Commit log offset: what the queue has of messages before it is deleted. */
+  logBegin: number
   /** An entry is missing that others follow. */
   hasGap = false
   readonly #owner: QueueOwner
@@ -58,6 +60,7 @@ export class ConsumeQueue {
     this.topic = topic.name
     this.topicBytes = topic.bytes
     this.queueId = queueId
+    this.logBegin = topic.deletedUpTo.get(queueId) ?? 0
     this.files = files
     this.#owner = owner
     this.#count = this.#findEnd()
@@ -83,8 +86,9 @@ export class ConsumeQueue {
     return this.#madeFrom
   }
 
-  /** The first message that is still in the log, of which `logMinOffset` is the start. */
+  /** The first message that is still in the log, of which `logMinOffset` is the start, and not deleted. */
   minOffset(logMinOffset: number): number {
+    if (logMinOffset < this.logBegin) logMinOffset = this.logBegin
     this.#passOverLost()
     // Below zero is damage, and says nothing about where the log begins.
     const first = this.#minOffset < this.#count ? this.offsetAt(this.#minOffset) : logMinOffset

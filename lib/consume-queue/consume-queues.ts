@@ -26,10 +26,19 @@ export interface ConsumeQueuesOptions {
   warn(message: string, file: string): void
 }
 
+/** A queue that was deleted: what it had of messages that lie before `upTo` in the commit log. */
+export interface DeletedQueue {
+  topic: string
+  queueId: number
+  upTo: number
+}
+
 /** All queues of a store. */
 export class ConsumeQueues implements QueueOwner {
   readonly topics = new TopicTable()
   readonly directory: string
+  /** Queues that were deleted and whose files are still there: somebody was interrupted. */
+  readonly leftovers: ConsumeQueue[] = []
   /** Why entries could not be written to their files, until they could. */
   failure: unknown
   readonly #context: QueueFilesContext
@@ -70,7 +79,12 @@ export class ConsumeQueues implements QueueOwner {
       if (place % 256 === 0) await pause(place, places.length)
       const { topic, queueId } = places[place]!
       const { files, isDamaged } = QueueFiles.load(this.#context, this.#directoryOf(topic, queueId))
-      const queue = this.#add(this.topics.findOrAdd(topic), queueId, files)
+      const queue = new ConsumeQueue(this.topics.findOrAdd(topic), queueId, files, this)
+      if (queue.logBegin > 0 && queue.logEnd <= queue.logBegin) {
+        this.leftovers.push(queue)
+        continue
+      }
+      this.topics.findOrAdd(topic).queues.set(queueId, queue)
       someAreDamaged ||= isDamaged || queue.hasGap
     }
     return someAreDamaged
@@ -81,10 +95,11 @@ export class ConsumeQueues implements QueueOwner {
   }
 
   findOrCreate(topic: Topic, queueId: number): ConsumeQueue {
-    return (
-      topic.queues.get(queueId) ??
-      this.#add(topic, queueId, new QueueFiles(this.#context, this.#directoryOf(topic.name, queueId), []))
-    )
+    const known = topic.queues.get(queueId)
+    if (known !== undefined) return known
+    const queue = new ConsumeQueue(topic, queueId, new QueueFiles(this.#context, this.#directoryOf(topic.name, queueId), []), this)
+    topic.queues.set(queueId, queue)
+    return queue
   }
 
   *[Symbol.iterator](): Generator<ConsumeQueue> {
@@ -96,6 +111,78 @@ export class ConsumeQueues implements QueueOwner {
     let end = -1
     for (const queue of this) if (queue.maxOffset > 0 && queue.logEnd > end) end = queue.logEnd
     return end
+  }
+
+  /** {@link logEnd}, or what was deleted behind it: all messages before have been given their places. */
+  get dispatchedTo(): number {
+    let end = this.logEnd
+    for (const { upTo } of this.deletedQueues()) if (upTo > end) end = upTo
+    return end
+  }
+
+  /** Messages of the queue that lie before this commit log offset are deleted; 0 for none. */
+  deletedUpTo(topic: string, queueId: number): number {
+    return this.topics.find(topic)?.deletedUpTo.get(queueId) ?? 0
+  }
+
+  /** Every queue of which messages were deleted. */
+  *deletedQueues(): Generator<DeletedQueue> {
+    for (const { name, deletedUpTo } of this.topics) for (const [queueId, upTo] of deletedUpTo) yield { topic: name, queueId, upTo }
+  }
+
+  /** From now on the queue has no messages that lie before `upTo`; 0 takes that back. */
+  setDeleted({ topic, queueId, upTo }: DeletedQueue): void {
+    const { deletedUpTo, queues } = this.topics.findOrAdd(topic)
+    if (upTo > 0) deletedUpTo.set(queueId, upTo)
+    else deletedUpTo.delete(queueId)
+    const queue = queues.get(queueId)
+    if (queue !== undefined) queue.logBegin = upTo
+  }
+
+  /** Forgets what was deleted of a log that begins behind it. */
+  forgetDeleted(logMinOffset: number): void {
+    for (const deleted of this.deletedQueues()) if (deleted.upTo <= logMinOffset) this.setDeleted({ ...deleted, upTo: 0 })
+  }
+
+  /** Nothing is put to the queues until {@link release}. */
+  hold(queues: readonly ConsumeQueue[]): void {
+    for (const queue of queues) {
+      const topic = this.topics.find(queue.topic)!
+      topic.ending = (topic.ending ?? new Set()).add(queue.queueId)
+    }
+  }
+
+  /** Undoes {@link hold}. */
+  release(queues: readonly ConsumeQueue[]): void {
+    for (const queue of queues) {
+      const topic = this.topics.find(queue.topic)!
+      topic.ending?.delete(queue.queueId)
+      if (topic.ending?.size === 0) topic.ending = undefined
+    }
+  }
+
+  /** Nobody finds the queues any more, and nothing is written to their files. */
+  drop(queues: readonly ConsumeQueue[]): void {
+    for (const queue of queues) {
+      this.topics.find(queue.topic)!.queues.delete(queue.queueId)
+      this.#pending.delete(queue)
+    }
+  }
+
+  /** Removes the files and directories of queues that were dropped, durably. */
+  async remove(queues: readonly ConsumeQueue[]): Promise<void> {
+    const { files } = this.#context
+    for (const queue of queues) {
+      queue.files.removeAll()
+      queue.truncate(0)
+    }
+    const topics = new Set(queues.map(({ topic }) => join(this.directory, topic)))
+    for (const topic of topics) {
+      const names = files.list(topic)
+      if (names?.length === 0) files.removeDirectory(topic)
+      else if (names !== undefined) await files.syncDirectory(topic)
+    }
+    if (queues.length > 0) await files.syncDirectory(this.directory)
   }
 
   get mayWrite(): boolean {
@@ -144,12 +231,6 @@ export class ConsumeQueues implements QueueOwner {
 
   close(): void {
     this.#descriptors.close()
-  }
-
-  #add(topic: Topic, queueId: number, files: QueueFiles): ConsumeQueue {
-    const queue = new ConsumeQueue(topic, queueId, files, this)
-    topic.queues.set(queueId, queue)
-    return queue
   }
 
   #directoryOf(topic: string, queueId: number): string {

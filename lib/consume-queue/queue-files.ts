@@ -172,6 +172,22 @@ export class QueueFiles {
     }
   }
 
+  /** Removes all that is in the directory, and itself; what is no file of the queue stays. */
+  removeAll(): void {
+    const { files, descriptors, dirty, dirtyDirectories } = this.#context
+    this.#starts.length = 0
+    this.#mended.clear()
+    dirtyDirectories.delete(this.directory)
+    for (const name of files.list(this.directory) ?? []) {
+      const path = join(this.directory, name)
+      if (parseSegmentName(name) === undefined) continue
+      descriptors.forget(path)
+      dirty.delete(path)
+      files.remove(path)
+    }
+    if (files.list(this.directory)?.length === 0) files.removeDirectory(this.directory)
+  }
+
   /** Whoever made the files may have died before their names were on the disk. */
   distrustNames(): void {
     if (this.#starts.length > 0) this.#context.dirtyDirectories.add(this.directory)

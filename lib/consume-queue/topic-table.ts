@@ -14,6 +14,10 @@ export class Topic {
   readonly canHaveQueues: boolean
   /** By queue id. */
   readonly queues = new Map<number, ConsumeQueue>()
+  /** By queue id: messages that lie before this commit log offset are deleted. */
+  readonly deletedUpTo = new Map<number, number>()
+  /** Ids of queues that are being deleted: nothing is put there until they are. */
+  ending: Set<number> | undefined
 
   constructor(name: string) {
     this.name = name

@@ -55,8 +55,8 @@ export class RecordDispatch {
     const propertiesAt = position + parts.propertiesAt
     this.#places.locate(bytes, propertiesAt, propertiesAt + parts.propertiesLength, topic.hash)
     const queueId = view.getInt32(position + Position.queueId)
-    // A log from elsewhere may say anything: no queue is made outside of its directory.
-    if (isQueued(parts.sysFlag) && queueId >= 0 && topic.canHaveQueues) {
+    // A log from elsewhere may say anything: no queue is made outside of its directory. And a queue that was deleted stays so.
+    if (isQueued(parts.sysFlag) && queueId >= 0 && topic.canHaveQueues && offset >= (topic.deletedUpTo.get(queueId) ?? 0)) {
       const queue = this.#queues.findOrCreate(topic, queueId)
       const queueOffset = readLong(view, position + Position.queueOffset)
       const placement = this.#placement.decide(queue, queueOffset, offset, mayBegin)

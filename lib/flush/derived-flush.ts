@@ -82,6 +82,7 @@ export class DerivedFlush {
 
   /** Waits for what is under way; never rejects. */
   async settle(): Promise<void> {
+    await this.#syncing
     await this.#running
   }
 

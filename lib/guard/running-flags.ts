@@ -19,6 +19,7 @@ export type RunningFlag = keyof typeof flags
 
 const names = Object.keys(flags) as readonly RunningFlag[]
 const BLOCKS_READ = flags.CLOSED | flags.NOT_READABLE
+const BLOCKS_CHANGE = flags.CLOSED | flags.READ_ONLY | flags.FAILED
 const BLOCKS_WRITE = ~flags.NOT_READABLE
 
 /**
@@ -83,6 +84,11 @@ export class RunningFlags {
   /** @internal Why nothing is stored, with {@link bits} not 0. */
   objectionToWrite(): Refusal | undefined {
     return this.#objection(BLOCKS_WRITE)
+  }
+
+  /** @internal Throws where nothing may be changed, however much room there is. */
+  assertChangeable(): void {
+    if ((this.#bits & BLOCKS_CHANGE) !== 0) this.#objection(BLOCKS_CHANGE)
   }
 
   /** @internal Throws where nothing may be read. */

@@ -6,7 +6,8 @@ import { isPrefill } from '../format/queue-entry'
 import { Position } from '../format/record'
 import { recordsBetween } from '../recovery/log-scan'
 import { isOfQueue, leadsToItsMessage } from '../recovery/queue-place'
-import type { RecordCheck } from '../recovery/record-check'
+import { RecordCheck } from '../recovery/record-check'
+import type { Backend } from '../storage/ports'
 import type { Damage } from '../types'
 
 /** Bytes of the log in which the message of a wrong entry is looked for. */
@@ -14,7 +15,8 @@ const SEARCH_MAX = 1 << 30
 
 export interface EntryGuardContext {
   log: CommitLog
-  check: RecordCheck
+  backend: Backend
+  options: { forceVerifyPropCRC: boolean }
   delayLevels: readonly number[]
   onDamage(damage: Damage): void
   onMended(message: string, file: string): void
@@ -26,25 +28,29 @@ export interface EntryGuardContext {
  */
 export class EntryGuard {
   readonly #context: EntryGuardContext
+  readonly #check: RecordCheck
   /** Entries whose messages are nowhere. */
   readonly #lost = new Map<ConsumeQueue, Set<number>>()
 
   constructor(context: EntryGuardContext) {
     this.#context = context
+    const { backend, options } = context
+    this.#check = new RecordCheck({ checkCRC: true, forceVerifyPropCRC: options.forceVerifyPropCRC, crc32: backend.crc32.bind(backend) })
   }
 
   /** Whether entry `index`, which says `offset` and `size`, can be followed. */
   isSound(queue: ConsumeQueue, index: number, offset: number, size: number): boolean {
-    return index >= queue.madeFrom || leadsToItsMessage(this.#context.log, this.#context.check, queue, index, offset, size)
+    return index >= queue.madeFrom || leadsToItsMessage(this.#context.log, this.#check, queue, index, offset, size)
   }
 
   /** Makes entry `index`, and its neighbours that are wrong too, again from the log. @returns false when its message is nowhere */
   mend(queue: ConsumeQueue, index: number): boolean {
     if (this.#lost.get(queue)?.has(index) === true) return false
-    const { log, check, delayLevels } = this.#context
+    const { log, delayLevels } = this.#context
+    const check = this.#check
     const before = this.#soundBefore(queue, index)
     const behind = this.#soundBehind(queue, index)
-    const from = before < 0 ? log.minOffset : endOf(queue.entryAt(before))
+    const from = Math.max(queue.logBegin, before < 0 ? log.minOffset : endOf(queue.entryAt(before)))
     const to = Math.min(behind < queue.maxOffset ? queue.offsetAt(behind) : log.maxOffset, from + SEARCH_MAX)
     const found = new Set<number>()
     for (const { bytes, view, position } of recordsBetween(log.segments, check, from, to)) {

@@ -1,4 +1,5 @@
 import type { StoreError } from '../errors'
+import type { ConsumeQueues } from '../consume-queue/consume-queues'
 import { topicHash } from '../format/index-layout'
 import type { StoredMessage } from '../format/stored-message'
 import type { IndexFiles } from '../index-file/index-files'
@@ -8,6 +9,7 @@ import type { LogReader } from '../commit-log/log-reader'
 export interface QueryContext {
   index: IndexFiles | undefined
   reader: LogReader
+  queues: ConsumeQueues
   visibleOffset(): number
   /** The most messages of one query. */
   maxMsgsNumBatch: number
@@ -18,8 +20,8 @@ export interface QueryContext {
 const ROUNDS = 3
 
 /**
- * Finds messages by key: the newest `max` matches, by ascending offset. Entries whose messages are gone are
- * passed over; other keys with the same hash are not told apart, as in the engine.
+ * Finds messages by key: the newest `max` matches, by ascending offset. Entries whose messages are gone, or were deleted with their
+ * queue, are passed over; other keys with the same hash are not told apart, as in the engine.
  */
 export function queryByKey(context: QueryContext, request: QueryRequest): QueryResult {
   const { index, reader, maxMsgsNumBatch, defaultQueryMaxNum } = context
@@ -29,9 +31,10 @@ export function queryByKey(context: QueryContext, request: QueryRequest): QueryR
   const max = Math.min(request.max ?? defaultQueryMaxNum, maxMsgsNumBatch)
   const hash = topicHash(request.topic)
   const visibleOffset = context.visibleOffset()
+  const isDeleted = deletionTest(context, request.topic)
   let end = request.end ?? Number.MAX_SAFE_INTEGER
   for (let round = 0; round < ROUNDS && result.messages.length === 0 && end >= begin; round++) {
-    const answer = index.query(hash, request.key, { begin, end, max }, (phyOffset) => phyOffset < visibleOffset)
+    const answer = index.query(hash, request.key, { begin, end, max }, (phyOffset) => phyOffset < visibleOffset && !isDeleted(phyOffset))
     result.indexLastUpdateTimestamp = answer.lastUpdateTimestamp
     result.indexLastUpdateOffset = answer.lastUpdatePhyOffset
     if (answer.phyOffsets.length === 0) break
@@ -47,6 +50,15 @@ export function queryByKey(context: QueryContext, request: QueryRequest): QueryR
     end = oldest
   }
   return result
+}
+
+/** The log has the messages of a queue that was deleted until their file goes. */
+function deletionTest({ queues, reader }: QueryContext, topic: string): (phyOffset: number) => boolean {
+  const lastDeleted = Math.max(0, ...(queues.topics.find(topic)?.deletedUpTo.values() ?? []))
+  return (phyOffset) => {
+    const message = phyOffset < lastDeleted ? tryRead(reader, phyOffset) : undefined
+    return message !== undefined && phyOffset < queues.deletedUpTo(message.topic, message.queueId)
+  }
 }
 
 /** An index entry may outlive its message, or point anywhere when the file is damaged. */

@@ -1,9 +1,9 @@
 import type { CommitLog } from '../commit-log/commit-log'
-import type { ConsumeQueues } from '../consume-queue/consume-queues'
+import type { ConsumeQueues, DeletedQueue } from '../consume-queue/consume-queues'
 import type { IndexFiles } from '../index-file/index-files'
 import type { Backend } from '../storage/ports'
 import { whereThereIsRoom } from '../storage/where-there-is-room'
-import { makeManifest, writeManifest, type Manifest } from './manifest'
+import { makeManifest, readManifest, withDeleted, writeManifest, type Manifest } from './manifest'
 
 export interface ManifestWriterContext {
   backend: Backend
@@ -37,6 +37,7 @@ export class ManifestWriter {
     const { log, queues, index } = this.#context
     const last = log.segments.last?.fromOffset
     if (last === this.#listedSegment) return undefined
+    queues.forgetDeleted(log.minOffset)
     const manifest = makeManifest(queues, index, flushedOffset)
     return async () => {
       if (await whereThereIsRoom(this.#write(manifest))) this.#listedSegment = last
@@ -46,7 +47,14 @@ export class ManifestWriter {
   /** All that is there; the log is on disk. */
   writeLast(): Promise<void> {
     const { log, queues, index } = this.#context
+    queues.forgetDeleted(log.minOffset)
     return this.#write(makeManifest(queues, index, log.maxOffset))
+  }
+
+  /** Adds to the queues that are deleted: once this is done they stay so. Of what else is there it says no more than the last list. */
+  writeDeleted(deleted: readonly DeletedQueue[]): Promise<void> {
+    const { backend, path } = this.#context
+    return this.#write(withDeleted(readManifest(backend, path), deleted))
   }
 
   /** One after the other. */

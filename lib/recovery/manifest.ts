@@ -1,4 +1,4 @@
-import type { ConsumeQueue } from '../consume-queue/consume-queue'
+import type { ConsumeQueues, DeletedQueue } from '../consume-queue/consume-queues'
 import type { IndexFiles } from '../index-file/index-files'
 import { readCheckedJson, writeCheckedJson } from '../storage/checked-json'
 import type { Backend } from '../storage/ports'
@@ -13,6 +13,8 @@ export interface Manifest {
   /** The index is damaged, and to be made again. */
   indexIsDamaged: boolean
   queues: { topic: string; queueId: number; maxOffset: number }[]
+  /** Queues that were deleted, as long as the log has messages of them: recovery is not to make them again. */
+  deleted: DeletedQueue[]
 }
 
 /** The list as an open finds it. */
@@ -21,17 +23,25 @@ export interface FoundManifest extends Manifest {
   isDamaged: boolean
 }
 
-const NOTHING: Manifest = { indexFiles: [], indexIsDamaged: false, queues: [] }
+const NOTHING: Manifest = { indexFiles: [], indexIsDamaged: false, queues: [], deleted: [] }
 
 /** @param upTo commit log offset; messages from there on are not counted */
-export function makeManifest(queues: Iterable<ConsumeQueue>, index: IndexFiles | undefined, upTo: number): Manifest {
+export function makeManifest(queues: ConsumeQueues, index: IndexFiles | undefined, upTo: number): Manifest {
   return {
     indexFiles: index?.names ?? [],
     indexIsDamaged: index?.isDamaged ?? false,
     queues: Array.from(queues, (queue) => ({
       topic: queue.topic, queueId: queue.queueId, maxOffset: queue.logEnd <= upTo ? queue.maxOffset : queue.firstAtOrBehind(upTo),
     })),
+    deleted: [...queues.deletedQueues()],
   }
+}
+
+/** The same list when queues are deleted: they are no longer to be there. */
+export function withDeleted({ indexFiles, indexIsDamaged, queues, deleted }: Manifest, more: readonly DeletedQueue[]): Manifest {
+  const places = new Set(more.map(({ topic, queueId }) => `${topic} ${queueId}`))
+  const isElsewhere = ({ topic, queueId }: { topic: string; queueId: number }): boolean => !places.has(`${topic} ${queueId}`)
+  return { indexFiles, indexIsDamaged, queues: queues.filter(isElsewhere), deleted: [...deleted.filter(isElsewhere), ...more] }
 }
 
 /**
@@ -46,7 +56,7 @@ export function writeManifest(backend: Backend, path: string, manifest: Manifest
 export function readManifest(backend: Backend, path: string): FoundManifest {
   const found = readOrGiveUp(backend, path)
   const isDamaged = found === 'damaged'
-  return { ...(isDamaged || found === undefined ? NOTHING : (found as Manifest)), isDamaged }
+  return { ...NOTHING, ...(isDamaged || found === undefined ? {} : (found as Partial<Manifest>)), isDamaged }
 }
 
 /** What cannot be read is no help. */

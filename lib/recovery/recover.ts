@@ -14,7 +14,7 @@ import type { Segment } from '../storage/segment'
 import { nonZeroRanges, writeZeros } from '../storage/zeros'
 import type { RecoveryProgress, RecoveryReport } from '../types'
 import { scanLog, type LogScanOptions, type LogScanResult } from './log-scan'
-import type { Manifest } from './manifest'
+import { MANIFEST_NAME, type Manifest } from './manifest'
 import { leadsToItsMessage } from './queue-place'
 import { RecordCheck } from './record-check'
 import { chooseCase, type RecoveryCase } from './recovery-cases'
@@ -47,7 +47,8 @@ export async function recover(context: RecoveryContext): Promise<Omit<RecoveryRe
   const endsAreRight = !context.isClean || !(await cutWrongEnds(context))
   const row = chooseCase({
     hasLog: log.segments.length > 0,
-    hasQueues: queues.logEnd >= 0,
+    // A queue that was deleted says that there was a log, and after a close how far the others are: they were written with it.
+    hasQueues: (context.isClean || log.segments.length === 0 ? queues.dispatchedTo : queues.logEnd) >= 0,
     isClean: context.isClean,
     hasIndex: context.index === undefined || context.hasIndex,
     queuesAreWhole: context.queuesAreWhole && endsAreRight,
@@ -82,7 +83,7 @@ function findScanStart(context: RecoveryContext, row: RecoveryCase): number {
   const { segments } = log
   if (row.scan === 'log-start') return 0
   if (row.scan === 'queues-end') {
-    const at = segments.indexOf(queues.logEnd)
+    const at = segments.indexOf(queues.dispatchedTo)
     return at < 0 ? segments.length - 1 : at
   }
   const check = makeCheck(context)
@@ -217,7 +218,7 @@ function findUnfilled(log: CommitLog, scanStart: number, cut: ReadonlyMap<Consum
  */
 function damageTest({ checkpoint, isClean, queues }: RecoveryContext): LogScanOptions['isDamage'] {
   const { confirmPhyOffset, physicMsgTimestamp } = checkpoint.fields
-  const flushedUpTo = Math.max(confirmPhyOffset, isClean ? queues.logEnd : 0)
+  const flushedUpTo = Math.max(confirmPhyOffset, isClean ? queues.dispatchedTo : 0)
   return (finding, offset, lastStoreTimestamp) => {
     if (offset < flushedUpTo) return true
     if (isClean) return finding === 'bad'
@@ -307,8 +308,8 @@ async function makeDerivedDurable({ log, queues, index, checkpoint }: RecoveryCo
 function logMissing(queues: ConsumeQueues): StoreError {
   return new StoreError(
     'ERR_LOG_MISSING',
-    `there is no commit log, but queues under ${queues.directory} point into one up to offset ${queues.logEnd}. ` +
-      'Mount or restore the commit log; or remove the queues, if the messages are to be given up',
+    `there is no commit log, but queues under ${queues.directory} point, or pointed, into one up to offset ${queues.dispatchedTo}. ` +
+      `Mount or restore the commit log; or remove the queues, and ${MANIFEST_NAME} above them, if the messages are to be given up`,
     { file: queues.directory },
   )
 }

@@ -35,6 +35,7 @@ export async function replayRecords({ log, queues, reader, dispatchers, crc32, p
       if (offset >= end) return false
       if (offset >= from) {
         const message = reader.message(offset, check.parts.size)!
+        if (offset < queues.deletedUpTo(message.topic, message.queueId)) return true
         const queue = isQueued(message.sysFlag) ? queues.find(message.topic, message.queueId) : undefined
         dispatchers.replay(message, queue === undefined ? 0 : queue.tagsCodeAt(message.queueOffset))
       }

@@ -228,6 +228,10 @@ export class SimulatedDisk {
       memory.remove(path)
       this.#directoryOf(path).pending.push({ removed: basename(path) })
     })
+    files.removeDirectory = (path) => this.#step(() => {
+      memory.removeDirectory(path)
+      this.#directoryOf(path).pending.push({ removed: basename(path) })
+    })
     files.sync = (descriptor) => this.#syncFile(this.#nodesByDescriptor.get(descriptor)!, 0, Infinity)
     files.syncDirectory = (path) => this.#syncDirectory(path)
     return files
