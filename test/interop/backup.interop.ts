@@ -22,7 +22,6 @@ t.setTimeout(300_000)
 t.test('5.3.3 reads a backup that was made under load', { skip }, async (test) => {
   const root = test.testdir()
   const store = await MessageStore.open(join(root, 'store'), { ...interopSettings, flushDiskType: 'SYNC_FLUSH' })
-  test.teardown(() => store.close())
   const messages = randomMessages({ seed: 20, count: 1500, withLongTopics: true })
   const results: RecordedResult[] = []
   let acknowledged = 0
@@ -34,6 +33,7 @@ t.test('5.3.3 reads a backup that was made under load', { skip }, async (test) =
     making = store.backup(join(root, 'copy'))
   }
   await making
+  await store.close()
   const before = results.slice(0, acknowledged)
 
   const copy = await MessageStore.open(join(root, 'copy'), { ...interopSettings, readOnly: true })
