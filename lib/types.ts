@@ -1,7 +1,7 @@
 import type { StoreOptions } from './options/options'
 import type { Clock } from './storage/ports'
 import type { StoredMessage } from './format/stored-message'
-import type { StoreError } from './errors'
+import type { Pressure, StoreError } from './errors'
 import type { PutResult } from './put-result'
 import type { GetResult } from './read/get-result'
 import type { MessageStore } from './store'
@@ -414,6 +414,8 @@ export interface StoreEvents {
   diskLevel: { volume: DiskVolume; previous: DiskLevel }
   /** There is no room; puts are refused from now on, until there is. */
   diskFull: { error: StoreError }
+  /** Something else holds up messages than before: what `pressure()` says, nothing where all is well again. Looked for once a second. */
+  pressure: { causes: Pressure[] }
   /** A file was deleted, and its room is free. */
   deletion: Deletion
   /** A file of the commit log was to be deleted, and is put off; once for each file and cause. */

@@ -24,6 +24,8 @@ export interface AdmissionEvents {
   onLevel(volume: DiskVolume, previous: DiskLevel): void
   /** Messages are refused from now on, since there is no room. */
   onFull(error: StoreError): void
+  /** Something else holds up messages than before, or nothing any more. */
+  onPressure(causes: Pressure[]): void
   onWarning(message: string, file: string): void
 }
 
@@ -37,6 +39,9 @@ export class Admission {
   readonly #gauge: PressureGauge
   /** A call that had no room, until one has. */
   #lack: Pressure | undefined
+  #fileOfBacklog = ''
+  /** Reasons that {@link AdmissionEvents.onPressure} has been told of. */
+  #reasonsTold = ''
   #cancelTimer: (() => void) | undefined
 
   constructor({ options, clock, meter, log, progress }: AdmissionContext, events: AdmissionEvents) {
@@ -54,6 +59,7 @@ export class Admission {
     })
     const { flushDiskType, flushIntervalCommitLog, flushCommitLogThoroughInterval } = options
     const waitMax = flushDiskType === 'SYNC_FLUSH' ? 0 : flushIntervalCommitLog + flushCommitLogThoroughInterval
+    log.placement.isCrowded = (path) => this.#disk.isCrowded(path)
     this.#gauge = new PressureGauge(clock, progress, log, waitMax)
     this.#raiseForGood()
   }
@@ -99,11 +105,11 @@ export class Admission {
     return explained
   }
 
-  /** What had no room has it now. */
-  hadRoom(): void {
+  /** There was room for `file`. */
+  hadRoom(file: string): void {
     if (!this.flags.has('DISK_FULL')) return
     this.#lack = undefined
-    this.#disk.hadRoom()
+    this.#disk.hadRoom(file)
     this.#settle()
   }
 
@@ -115,9 +121,10 @@ export class Admission {
     this.flags.clear('WRITE_LOGICS_QUEUE_ERROR')
     this.flags.clear('WRITE_INDEX_FILE_ERROR')
     if (backlog === undefined) {
-      this.hadRoom()
+      this.hadRoom(this.#fileOfBacklog)
       return
     }
+    this.#fileOfBacklog = backlog.error.details.file ?? ''
     this.lacked(backlog.error)
     this.flags.raise(backlog.of === 'queues' ? 'WRITE_LOGICS_QUEUE_ERROR' : 'WRITE_INDEX_FILE_ERROR', () => {
       const error = tryAgain()
@@ -142,6 +149,7 @@ export class Admission {
 
   /** @param error what the disk said, where it has just been asked */
   #settle(error?: StoreError): void {
+    this.#tellPressure()
     const isFull = this.#lack !== undefined || this.#disk.fullVolume !== undefined
     if (isFull === this.flags.has('DISK_FULL')) return
     if (!isFull) {
@@ -157,6 +165,14 @@ export class Admission {
     const full = this.#disk.fullByLimits
     const reason = error ?? (full && this.#beyondLimits(full))
     if (reason !== undefined) this.#events.onFull(reason)
+  }
+
+  #tellPressure(): void {
+    const causes = this.pressure
+    const reasons = causes.map(({ reason }) => reason).join()
+    if (reasons === this.#reasonsTold) return
+    this.#reasonsTold = reasons
+    this.#events.onPressure(causes)
   }
 
   #beyondLimits(volume: DiskVolume): StoreError {

@@ -62,6 +62,10 @@ export const histograms = {
     type: 'histogram', unit: 'milliseconds', description: 'How long a flush of the commit log took, in milliseconds', labels: [],
     bounds: [1, 5, 10, 20, 50, 200, 500, 1000, 5000],
   },
+  mqstore_flush_bytes: {
+    type: 'histogram', unit: 'bytes', description: 'How much a flush of the commit log was about', labels: [],
+    bounds: [4 * KIB, 64 * KIB, MIB, 16 * MIB, 64 * MIB],
+  },
 } as const satisfies Record<string, HistogramMetric>
 
 /** Keys of a table, as what they are. */

@@ -77,6 +77,7 @@ export class StoreMetrics {
     this.#histograms = {
       rocketmq_message_size: () => map(traffic.incoming(), ({ labels, sizes }) => ({ labels, histogram: sizes })),
       mqstore_flush_time: () => [{ labels, histogram: traffic.flushTimes }],
+      mqstore_flush_bytes: () => [{ labels, histogram: traffic.flushBytes }],
     }
   }
 

@@ -37,6 +37,7 @@ export type RecordValue = (name: HistogramName, value: number, labels: Labels) =
  */
 export class Traffic {
   readonly flushTimes = new Histogram(histograms.mqstore_flush_time.bounds)
+  readonly flushBytes = new Histogram(histograms.mqstore_flush_bytes.bounds)
   readonly #store: MessageStore
   readonly #labels: Labels
   readonly #record: RecordValue | undefined
@@ -95,10 +96,12 @@ export class Traffic {
   }
 
   readonly #onFlush = (published: unknown): void => {
-    const { store, milliseconds } = published as StoreChannels['mqstore:flush']
+    const { store, from, to, milliseconds } = published as StoreChannels['mqstore:flush']
     if (store !== this.#store) return
     this.flushTimes.record(milliseconds)
+    this.flushBytes.record(to - from)
     this.#record?.('mqstore_flush_time', milliseconds, this.#labels)
+    this.#record?.('mqstore_flush_bytes', to - from, this.#labels)
   }
 
   readonly #onDelete = (published: unknown): void => {

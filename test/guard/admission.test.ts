@@ -273,6 +273,8 @@ t.test('by queues or index that could not be written, until they can', async (t)
 t.test('a slow disk, and a flush that is behind, with since when and how much', async (t) => {
   const gated = withGatedFlush(createMemoryBackend())
   const { store, clock } = await open(t, { flushDiskType: 'SYNC_FLUSH', ports: { backend: gated.backend } })
+  const told: string[][] = []
+  store.on('pressure', ({ causes }) => told.push(causes.map(({ reason }) => reason)))
   gated.close()
   const began = clock.now()
   const { bytes } = store.append(message())
@@ -296,6 +298,8 @@ t.test('a slow disk, and a flush that is behind, with since when and how much', 
   await store.flush()
   clock.advance(LOOK)
   t.same(store.pressure(), [])
+  await nextTurn()
+  t.same(told, [['diskSlow'], ['diskSlow', 'flushBehind'], []], 'an event for each change')
 })
 
 t.test('what may wait for its flush is not behind', async (t) => {

@@ -75,6 +75,7 @@ t.test('what a reader collects', async (t) => {
   t.match(points('rocketmq_message_size'), [{
     ...incoming, value: { count: 2, sum: 2 * size, buckets: { boundaries: [1024, 4096, 524288, 1048576, 2097152, 4194304], counts: [2, 0, 0, 0, 0, 0, 0] } },
   }])
+  t.match(points('mqstore_flush_bytes'), [{ cluster: 'shop', value: { count: 1, sum: 2 * size } }])
   t.match(points('mqstore_flush_time'), [{ cluster: 'shop', value: { count: 1, buckets: { boundaries: [...histograms.mqstore_flush_time.bounds] } } }])
 })
 

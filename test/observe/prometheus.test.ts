@@ -59,6 +59,9 @@ t.test('the page of a store', async (t) => {
     ...['1', '5', '10', '20', '50', '200', '500', '1000', '5000', '+Inf'].map((le) => `mqstore_flush_time_bucket{${all},le="${le}"} 0`),
     `mqstore_flush_time_sum{${all}} 0`,
     `mqstore_flush_time_count{${all}} 0`,
+    ...['4096', '65536', '1048576', '16777216', '67108864', '+Inf'].map((le) => `mqstore_flush_bytes_bucket{${all},le="${le}"} 0`),
+    `mqstore_flush_bytes_sum{${all}} 0`,
+    `mqstore_flush_bytes_count{${all}} 0`,
   ])
 })
 

@@ -183,6 +183,8 @@ t.test('flushes, and the failure that ends them', async (t) => {
   store.append(message())
   await store.flush()
   t.equal(flushes(), 1)
+  t.strictSame(metrics.readHistogram('mqstore_flush_bytes')[0]!.histogram.counts, [1, 0, 0, 0, 0, 0])
+  t.equal(metrics.readHistogram('mqstore_flush_bytes')[0]!.histogram.sum, store.maxPhyOffset)
   t.equal(value(metrics, 'mqstore_writable'), 1)
   fails = true
   store.append(message())
