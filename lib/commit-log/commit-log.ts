@@ -36,8 +36,8 @@ export class CommitLog {
   #writer!: RecordWriter
   #currentFrom = 0
   #currentTo = 0
-  /** Full, and not yet on the disk to their ends; with the store time of their last message. */
-  readonly #sealed: { segment: Segment; lastStoreTimestamp: number }[] = []
+  /** Full, and not yet on the disk to their ends. */
+  readonly #sealed: Segment[] = []
   /** Offset at which the next segment is begun to be prepared. */
   #prepareAt = Infinity
   #populateAt = Infinity
@@ -183,12 +183,12 @@ export class CommitLog {
 
   /** The time of a file says how old its messages are: the engine deletes by it, and so does whoever comes after us. */
   #stampSealed(flushedOffset: number): void {
-    while (this.#sealed.length > 0 && this.#sealed[0]!.segment.toOffset <= flushedOffset) {
-      const { segment, lastStoreTimestamp } = this.#sealed.shift()!
+    while (this.#sealed.length > 0 && this.#sealed[0]!.toOffset <= flushedOffset) {
+      const segment = this.#sealed.shift()!
       try {
-        segment.modifiedTime = lastStoreTimestamp
+        segment.modifiedTime = segment.modifiedTime
       } catch (error) {
-        this.#options.warn(`its time could not be set: it will be kept by the time at which it was flushed. ${(error as Error).message}`, segment.path)
+        this.#options.warn(`its time could not be set: the next open takes the one at which it was written for it. ${(error as Error).message}`, segment.path)
       }
     }
   }
@@ -200,7 +200,8 @@ export class CommitLog {
     if (this.#current !== undefined) {
       const remaining = this.#currentTo - this.#end
       if (remaining >= BLANK_LENGTH) encodeBlank(this.#view, this.#end - this.#currentFrom, remaining)
-      this.#sealed.push({ segment: this.#current, lastStoreTimestamp: this.lastStoreTimestamp })
+      this.#current.seal(this.lastStoreTimestamp)
+      this.#sealed.push(this.#current)
     }
     this.segments.push(next)
     this.#end = next.fromOffset

@@ -24,6 +24,8 @@ export class Segment {
   #descriptor: number | undefined
   #mapping: Mapping | undefined
   #identity: FileIdentity | undefined
+  /** Of a sealed one, while its file does not say so. */
+  #lastStoreTime: number | undefined
   #closed = false
 
   constructor(
@@ -112,11 +114,17 @@ export class Segment {
 
   /** When it was last written to, milliseconds: of a sealed one, the store time of its last message. */
   get modifiedTime(): number {
-    return this.#backend.files.status(this.path)?.modifiedTime ?? 0
+    return this.#lastStoreTime ?? this.#backend.files.status(this.path)?.modifiedTime ?? 0
   }
 
   set modifiedTime(milliseconds: number) {
     this.#backend.files.setModifiedTime(this.path, milliseconds)
+    this.#lastStoreTime = undefined
+  }
+
+  /** Nothing more is written to it; the file has yet to bear the time. */
+  seal(lastStoreTime: number): void {
+    this.#lastStoreTime = lastStoreTime
   }
 
   /** Makes [from, to) of the log durable, and before that the file's own entry. Offsets are the log's. */

@@ -9,6 +9,9 @@ import { SteppedClock } from '../torture/stepped-clock'
 export const NOON = new Date(2024, 0, 2, 12).getTime()
 export const HOUR = 3_600_000
 export const SEGMENT = 4096
+/** Ten messages of this size fill a segment. */
+export const BODY = 290
+let nextKey = 10_000
 
 /** A disk that is as full as the test says. */
 export class SetMeter implements DiskMeter {
@@ -50,12 +53,11 @@ export async function openRetained(
   return { store, clock, meter, backend, directory, deletions }
 }
 
-/** Fills `count` segments, each with ten messages of two queues, one hour after the other. */
+/** Fills `count` segments, each with ten messages of two queues, one hour after the other; each message has a key of its own. */
 export function fillSegments({ store, clock }: { store: MessageStore; clock: SteppedClock }, count: number, { everyHours = 1 } = {}): void {
   for (let segment = 0; segment < count; segment++) {
     for (let number = 0; number < 10; number++) {
-      const properties = { KEYS: `key${store.maxPhyOffset}` }
-      store.append({ topic: 'orders', queueId: number % 2, body: Buffer.alloc(SEGMENT / 10 - 150, 'x'), properties })
+      store.append({ topic: 'orders', queueId: number % 2, body: Buffer.alloc(BODY, 'x'), properties: { KEYS: `key${nextKey++}` } })
     }
     clock.advance(everyHours * HOUR)
   }
