@@ -25,6 +25,7 @@ const UNCHAINED_MAX = 256
 
 /** Words on their way to the file. */
 const chunk = Buffer.alloc(64 << 10)
+const chunkView = viewOf(chunk)
 
 /** What is asked of a file: a hash, and the store times between which to look. */
 export interface IndexWanted {
@@ -261,6 +262,7 @@ export class IndexFile {
       entry = lastFrom
     }
     this.#endAt(entry, previous)
+    if (entry === 1) this.#clear()
     this.#forgetFaultedMap()
     return lostFrom
   }
@@ -298,6 +300,15 @@ export class IndexFile {
     this.#mapping = undefined
     if (this.#descriptor !== undefined) this.#backend.files.close(this.#descriptor)
     this.#descriptor = undefined
+  }
+
+  /** Makes one hole of the file: what is written to the middle of an old page waits until the disk has found the rest of it. */
+  #clear(): void {
+    if (this.#mode === 'read') return
+    const { files } = this.#backend
+    files.truncate(this.#openDescriptor(), 0)
+    files.truncate(this.#openDescriptor(), indexFileSize(this.#geometry.slots, this.#geometry.entries))
+    this.#dirtyPages.fill(0)
   }
 
   #slotForReading(slot: number): number {
@@ -358,7 +369,22 @@ export class IndexFile {
     const endOfPrevious = previous?.endPhyOffset ?? 0
     if (this.indexCount <= 1) return this.endPhyOffset === endOfPrevious
     const isInOrder = this.beginPhyOffset >= endOfPrevious && this.endPhyOffset >= this.beginPhyOffset
-    return isInOrder && this.#phyOffset(1) === this.beginPhyOffset && this.#phyOffset(this.indexCount - 1) === this.endPhyOffset
+    return isInOrder && this.#readPhyOffset(1) === this.beginPhyOffset && this.#readPhyOffset(this.indexCount - 1) === this.endPhyOffset
+  }
+
+  /**
+   * As {@link #phyOffset}, without the map: the first touch of a page of that has the disk read megabytes around it.
+   * @returns -1 where the disk does not provide it
+   */
+  #readPhyOffset(entry: number): number {
+    if (entry >= this.#tailFrom) return this.#phyOffset(entry)
+    const position = entryPosition(this.#geometry.slots, entry) + EntryPosition.phyOffset
+    try {
+      this.#backend.files.read(this.#openDescriptor(), chunk, 0, 2 * WORD_LENGTH, position)
+    } catch {
+      return -1
+    }
+    return readLong(chunkView, 0)
   }
 
   #endAt(entry: number, previous: IndexFile | undefined): void {

@@ -1,7 +1,7 @@
 import { basename, join } from 'node:path'
 import { StoreError } from '../errors'
 import { indexFileSize, keyHash } from '../format/index-layout'
-import { indexFileName, parseIndexFileName } from '../format/file-name'
+import { indexFileName, isIndexFileName, parseIndexFileName } from '../format/file-name'
 import type { Backend, Clock } from '../storage/ports'
 import { IndexFile, type IndexGeometry } from './index-file'
 
@@ -50,7 +50,7 @@ export class IndexFiles {
     const expected = indexFileSize(geometry.slots, geometry.entries)
     for (const name of backend.files.list(directory) ?? []) {
       const path = join(directory, name)
-      if (parseIndexFileName(name) === undefined) {
+      if (!isIndexFileName(name)) {
         warn('not an index file: ignored', path)
         continue
       }
