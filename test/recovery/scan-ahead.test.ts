@@ -1,4 +1,5 @@
 /** What recovery does with the records that are looked for ahead of it. */
+import assert from 'node:assert'
 import t from 'tap'
 import { ScanAhead } from '../../lib/recovery/scan-ahead'
 import type { RecordScan } from '../../lib/storage/ports'
@@ -65,7 +66,7 @@ t.test('records from the first page on that could not be had are left to who loo
 t.test('nothing is found where no record stands', async (t) => {
   const { scan, asked } = scanOf(0)
   const ahead = new ScanAhead(scan)
-  t.equal((await ahead.blockAt(segmentWith(() => t.fail('nothing was read')), 0)).count, 0)
+  t.equal((await ahead.blockAt(segmentWith(() => assert.fail('nothing was read')), 0)).count, 0)
   t.same(asked, [0])
   await ahead.settle()
 })
