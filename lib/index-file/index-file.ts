@@ -227,9 +227,10 @@ export class IndexFile {
   /**
    * Keeps the entries of messages before `phyOffset` and makes the slots again from them, for a file that a
    * crash may have left half written. An entry that would not have been made just so ends the file there.
+   * @param mayClear false where only the file as it is shows what is to be made again
    * @returns log offset of the first message before `phyOffset` that may have lost entries, or Infinity
    */
-  async keepBelow(phyOffset: number, previous: IndexFile | undefined, pause: () => Promise<void>): Promise<number> {
+  async keepBelow(phyOffset: number, previous: IndexFile | undefined, mayClear: boolean, pause: () => Promise<void>): Promise<number> {
     const claimed = this.indexCount
     // What the file says of them is made again, and not even read: it may be what the disk does not give.
     const slots = this.#slots?.fill(0) ?? this.#makeSlots()
@@ -262,7 +263,7 @@ export class IndexFile {
       entry = lastFrom
     }
     this.#endAt(entry, previous)
-    if (entry === 1) this.#clear()
+    if (entry === 1 && lostFrom === Infinity && mayClear) this.#clear()
     this.#forgetFaultedMap()
     return lostFrom
   }

@@ -28,6 +28,8 @@ export class IndexFiles {
   readonly #files: IndexFile[] = []
   /** Full, and not yet durable. */
   readonly #sealed: IndexFile[] = []
+  /** Given up for damage, newest first. They go once what has been lost is made again: until then only they tell of it. */
+  #givenUp: string[] = []
   #active: IndexFile | undefined
   #entryIsDurable = true
 
@@ -95,9 +97,10 @@ export class IndexFiles {
   /**
    * Drops the entries of messages at or behind `phyOffset`, and makes the slots of the last file again: a file that was not
    * finished has none on the disk.
+   * @param isPlanned whether a crash from now on leads to the same cut again, even where the files no longer show why
    * @returns log offset from which on messages are to be put again: `phyOffset`, or less where damage took more
    */
-  async cutFrom(phyOffset: number, pause: () => Promise<void>): Promise<number> {
+  async cutFrom(phyOffset: number, isPlanned: boolean, pause: () => Promise<void>): Promise<number> {
     let from = phyOffset
     // Whoever made the files may have died before their names were on the disk.
     this.#entryIsDurable = false
@@ -107,10 +110,10 @@ export class IndexFiles {
       // The last message of the file before may have entries in this one.
       if (!isSound) from = Math.min(from, previous?.endPhyOffset ?? 0)
       if (previous !== undefined && (!isSound || file.indexCount <= 1 || file.beginPhyOffset >= from)) {
-        this.#dropActive()
+        this.#dropActive(isPlanned && from === phyOffset)
         continue
       }
-      const lostFrom = await file.keepBelow(from, previous, pause)
+      const lostFrom = await file.keepBelow(from, previous, isPlanned && from === phyOffset, pause)
       if (lostFrom >= from) break
       from = lostFrom
     }
@@ -181,6 +184,8 @@ export class IndexFiles {
     await this.#active?.sync()
     if (!this.#entryIsDurable) await backend.files.syncDirectory(directory)
     this.#entryIsDurable = true
+    for (const path of this.#givenUp) backend.files.remove(path)
+    this.#givenUp = []
     return completed
   }
 
@@ -191,7 +196,7 @@ export class IndexFiles {
   #roll(): IndexFile {
     const { backend, clock, directory, geometry, readOnly } = this.#options
     const previous = this.#active
-    const last = previous === undefined ? 0 : parseIndexFileName(basename(previous.path))!
+    const last = Math.max(0, ...[previous?.path, this.#givenUp[0]].map((path) => (path === undefined ? 0 : parseIndexFileName(basename(path))!)))
     const path = join(directory, indexFileName(Math.max(clock.now(), last + 1)))
     const file = new IndexFile(backend, geometry, path, readOnly ? 'read' : 'write')
     if (previous !== undefined && !readOnly) {
@@ -206,10 +211,11 @@ export class IndexFiles {
     return file
   }
 
-  #dropActive(): void {
+  #dropActive(atOnce: boolean): void {
     const file = this.#files.pop()!
     file.close()
-    if (!this.#options.readOnly) this.#options.backend.files.remove(file.path)
+    if (!atOnce) this.#givenUp.push(file.path)
+    else if (!this.#options.readOnly) this.#options.backend.files.remove(file.path)
     this.#active = this.#files[this.#files.length - 1]
   }
 }

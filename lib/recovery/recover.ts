@@ -57,11 +57,11 @@ export async function recover(context: RecoveryContext): Promise<Omit<RecoveryRe
   const report = { label: row.label, story: row.story, scannedFrom: 0, dispatchedFrom: 0, logEnd: 0, zeroedBytes: 0, damage: [] }
   if (row.scan === 'refuse') throw logMissing(queues)
   if (row.scan === 'nothing') {
-    await context.index?.cutFrom(0, () => pauseForIndex(context))
+    await context.index?.cutFrom(0, true, () => pauseForIndex(context))
     return report
   }
   // What is left of an index that has lost a file is made again with the rest.
-  if (!context.hasIndex) await context.index?.cutFrom(0, () => pauseForIndex(context))
+  if (!context.hasIndex) await context.index?.cutFrom(0, false, () => pauseForIndex(context))
   const planned = findScanStart(context, row)
   const cut = new Map<ConsumeQueue, number>()
   const scannedFrom = context.isClean ? planned : await forgetFrom(context, planned, cut)
@@ -117,7 +117,7 @@ async function forgetFrom(context: RecoveryContext, scanStart: number, cut: Map<
     if (first < queue.maxOffset) cut.set(queue, first)
     queue.truncate(first)
   }
-  const indexFrom = index === undefined ? from : await index.cutFrom(from, () => pauseForIndex(context))
+  const indexFrom = index === undefined ? from : await index.cutFrom(from, context.hasIndex, () => pauseForIndex(context))
   if (cutWrongEnds(context)) return 0
   return indexFrom < from ? Math.max(0, log.segments.indexOf(indexFrom)) : scanStart
 }
@@ -262,7 +262,7 @@ async function cutDerived(context: RecoveryContext, end: number, endsAreKnown: b
     if (isAhead) queue.truncate(queue.firstAtOrBehind(end))
     if (!readOnly && (isAhead || !endsAreKnown)) queue.finishTruncation()
   }
-  if (index !== undefined && index.coveredOffset >= end) await index.cutFrom(end, () => pauseForIndex(context))
+  if (index !== undefined && index.coveredOffset >= end) await index.cutFrom(end, true, () => pauseForIndex(context))
 }
 
 function pauseForIndex({ pause }: RecoveryContext): Promise<void> {
