@@ -110,7 +110,9 @@ export class IndexFiles {
       // The last message of the file before may have entries in this one.
       if (!isSound) from = Math.min(from, previous?.endPhyOffset ?? 0)
       if (previous !== undefined && (!isSound || file.indexCount <= 1 || file.beginPhyOffset >= from)) {
-        this.#dropActive(isPlanned && from === phyOffset)
+        const path = this.#dropActive()
+        if (isPlanned && from === phyOffset) await this.#remove(path)
+        else this.#givenUp.push(path)
         continue
       }
       const lostFrom = await file.keepBelow(from, previous, isPlanned && from === phyOffset, pause)
@@ -184,7 +186,7 @@ export class IndexFiles {
     await this.#active?.sync()
     if (!this.#entryIsDurable) await backend.files.syncDirectory(directory)
     this.#entryIsDurable = true
-    for (const path of this.#givenUp) backend.files.remove(path)
+    for (const path of this.#givenUp) await this.#remove(path)
     this.#givenUp = []
     return completed
   }
@@ -211,11 +213,18 @@ export class IndexFiles {
     return file
   }
 
-  #dropActive(atOnce: boolean): void {
-    const file = this.#files.pop()!
-    file.close()
-    if (!atOnce) this.#givenUp.push(file.path)
-    else if (!this.#options.readOnly) this.#options.backend.files.remove(file.path)
+  #dropActive(): string {
+    const { path } = this.#active!
+    this.#files.pop()!.close()
     this.#active = this.#files[this.#files.length - 1]
+    return path
+  }
+
+  /** From the newest to the oldest, each for good before the next: one that is gone while newer ones are there is a gap that nothing shows. */
+  async #remove(path: string): Promise<void> {
+    const { backend, directory, readOnly } = this.#options
+    if (readOnly) return
+    backend.files.remove(path)
+    await backend.files.syncDirectory(directory)
   }
 }

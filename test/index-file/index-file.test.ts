@@ -318,6 +318,30 @@ t.test('files that others say are to be made again stay as they are until they a
   test.same(find(again, 'k0'), [0])
 })
 
+t.test('files go from the newest to the oldest, each for good before the next', async (test) => {
+  const here = await filled()
+  const calls: string[] = []
+  const { files: port } = here.backend
+  const remove = port.remove.bind(port)
+  port.remove = (path) => {
+    calls.push(`remove ${path}`)
+    remove(path)
+  }
+  port.syncDirectory = async (path) => void calls.push(`sync ${path}`)
+  const more = here.open()
+  for (let at = 12; at < 20; at++) putKeys(more, undefined, 'k0', at * 100, START + at * 1000)
+  await more.sync()
+  const [, second, third] = more.names
+  const expected = [`remove /index/${third}`, 'sync /index', `remove /index/${second}`, 'sync /index']
+  more.close()
+
+  const planned = here.open()
+  calls.length = 0
+  await planned.cutFrom(300, true, noPause)
+  test.same(calls, expected)
+  planned.close()
+})
+
 t.test('cutting', async (test) => {
   for (const { from, files: left, k0 } of [
     { from: 1200, files: 2, k0: [900, 600, 300, 0] },
