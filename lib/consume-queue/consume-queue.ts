@@ -109,7 +109,9 @@ export class ConsumeQueue {
 
   /** The first entry at or behind `logOffset`; {@link maxOffset} when there is none. */
   firstAtOrBehind(logOffset: number): number {
-    // What is asked for is mostly near the end, and in memory: go back from there in growing steps.
+    // All of them, as when the log is scanned from its start: not found step by step in files that nobody has read yet.
+    if (this.#minOffset < this.#count && this.#liesAtOrBehind(this.#minOffset, logOffset)) return this.#minOffset
+    // Otherwise what is asked for is mostly near the end: go back from there in growing steps.
     let high = this.#count
     let low = high
     for (let step = 1; low > this.#minOffset; step *= 2) {
@@ -263,7 +265,7 @@ export class ConsumeQueue {
    * queue is damaged.
    */
   #findEnd(): number {
-    const { starts, entriesPerFile } = this.files
+    const { starts } = this.files
     for (let file = starts.length - 1; file >= 0; file--) {
       const start = starts[file]!
       const read = this.files.read(start, CHUNK_ENTRIES, chunk, 0)
@@ -272,7 +274,11 @@ export class ConsumeQueue {
       for (let behind = written + 1; behind < read; behind++) this.hasGap ||= isWrittenEntry(chunkView, behind * QUEUE_ENTRY_LENGTH)
       if (written === 0) continue
       if (written < CHUNK_ENTRIES) return start + written
-      return this.#search(start + written, start + entriesPerFile, (index) => !this.#isWritten(index))
+      const end = this.files.endOfData(start)
+      // Mostly it ends in the last page that has data: one to read instead of one a step.
+      const near = Math.max(start + written, end - CHUNK_ENTRIES - 1)
+      const low = this.#isWritten(near) ? near + 1 : start + written
+      return this.#search(low, end, (index) => !this.#isWritten(index))
     }
     return starts[0] ?? 0
   }

@@ -6,6 +6,9 @@ import { isShared, makeOwn } from '../storage/own-file'
 import type { FileSystem } from '../storage/ports'
 import { nonZeroRanges, writeZeros } from '../storage/zeros'
 
+/** What a file system allocates at a time. */
+const PAGE = 4096
+
 /** What all queues of a store share. */
 export interface QueueFilesContext {
   files: FileSystem
@@ -94,6 +97,25 @@ export class QueueFiles {
     const found = Math.floor(length / QUEUE_ENTRY_LENGTH)
     if (this.#mended.size > 0) this.#overlay(index, found, target, targetOffset)
     return found
+  }
+
+  /**
+   * Number of the entry in the file that begins at `start` from which on nothing was ever written, as far as the file system
+   * can tell: at most a page too many.
+   */
+  endOfData(start: number): number {
+    const { files, descriptors } = this.#context
+    const descriptor = descriptors.get(this.#path(start))
+    const size = this.entriesPerFile * QUEUE_ENTRY_LENGTH
+    let low = 0
+    let high = size
+    while (high - low > PAGE) {
+      const middle = Math.floor((low + high) / 2)
+      const data = files.nextData(descriptor, middle, size)
+      if (data < size) low = data
+      else high = middle
+    }
+    return start + Math.ceil(high / QUEUE_ENTRY_LENGTH)
   }
 
   /** Puts an entry right: in its file where that can be written and is no backup's as well, in memory otherwise. */

@@ -4,12 +4,12 @@ import type { ConsumeQueues } from '../consume-queue/consume-queues'
 import type { Topic } from '../consume-queue/topic-table'
 import { keyHashOf } from '../format/index-layout'
 import { hashCodeOfBytes } from '../format/java-string'
-import { readLong } from '../format/long'
 import { PropertyName, forEachProperty } from '../format/properties'
-import { KEY_SEPARATOR, PropertyPlaces } from '../format/property-places'
-import { Position, SysFlag, isQueued, type RecordParts } from '../format/record'
+import { KEY_SEPARATOR, type PropertyPlaces } from '../format/property-places'
+import { SysFlag, isQueued, type RecordParts } from '../format/record'
 import { SCHEDULE_TOPIC, deliverTime, tagsCodeOf } from '../format/tags-code'
 import type { IndexFiles } from '../index-file/index-files'
+import type { FoundRecord } from './found-record'
 import { QueuePlacement } from './queue-placement'
 
 /**
@@ -20,7 +20,6 @@ export class RecordDispatch {
   readonly #queues: ConsumeQueues
   readonly #index: IndexFiles | undefined
   readonly #delayLevels: readonly number[]
-  readonly #places = new PropertyPlaces()
   readonly #placement = new QueuePlacement()
 
   constructor(queues: ConsumeQueues, index: IndexFiles | undefined, delayLevels: readonly number[]) {
@@ -47,25 +46,17 @@ export class RecordDispatch {
    * @param mayBegin whether all earlier records have been seen, so that a gap before this one is a true one
    * @returns false when its queue lacks earlier messages that have not been seen
    */
-  found(bytes: Buffer, view: DataView, position: number, parts: RecordParts, mayBegin: boolean): boolean {
-    const topicAt = position + parts.topicAt
-    const topic = this.#queues.topics.findOrAddBytes(bytes, topicAt, topicAt + parts.topicLength)
-    const offset = readLong(view, position + Position.physicalOffset)
-    const storeTimestamp = readLong(view, position + parts.storeTimestampAt)
-    const propertiesAt = position + parts.propertiesAt
-    this.#places.locate(bytes, propertiesAt, propertiesAt + parts.propertiesLength, topic.hash)
-    const queueId = view.getInt32(position + Position.queueId)
+  found({ bytes, topic, queueId, queueOffset, offset, size, sysFlag, storeTimestamp, places }: FoundRecord, mayBegin: boolean): boolean {
     // A log from elsewhere may say anything: no queue is made outside of its directory. And a queue that was deleted stays so.
-    if (isQueued(parts.sysFlag) && queueId >= 0 && topic.canHaveQueues && offset >= (topic.deletedUpTo.get(queueId) ?? 0)) {
+    if (isQueued(sysFlag) && queueId >= 0 && topic.canHaveQueues && offset >= (topic.deletedUpTo.get(queueId) ?? 0)) {
       const queue = this.#queues.findOrCreate(topic, queueId)
-      const queueOffset = readLong(view, position + Position.queueOffset)
       const placement = this.#placement.decide(queue, queueOffset, offset, mayBegin)
       if (placement === 'unseen') return false
-      if (placement === 'append') queue.append(offset, parts.size, this.#tagsCodeOf(bytes, this.#places, topic, storeTimestamp))
-      if (placement === 'replace') queue.mend(queueOffset, offset, parts.size, this.#tagsCodeOf(bytes, this.#places, topic, storeTimestamp))
+      if (placement === 'append') queue.append(offset, size, this.#tagsCodeOf(bytes, places, topic, storeTimestamp))
+      if (placement === 'replace') queue.mend(queueOffset, offset, size, this.#tagsCodeOf(bytes, places, topic, storeTimestamp))
     }
-    if (this.#index !== undefined && isIndexed(parts.sysFlag) && offset > this.#index.coveredOffset) {
-      this.#indexKeys(bytes, this.#places, topic.hash, offset, storeTimestamp, this.#index)
+    if (this.#index !== undefined && isIndexed(sysFlag) && offset > this.#index.coveredOffset) {
+      this.#indexKeys(bytes, places, topic.hash, offset, storeTimestamp, this.#index)
     }
     return true
   }

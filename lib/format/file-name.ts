@@ -21,9 +21,15 @@ export function indexFileName(milliseconds: number): string {
   )
 }
 
+const INDEX_FILE_NAME = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d{3})$/
+
+export function isIndexFileName(name: string): boolean {
+  return INDEX_FILE_NAME.test(name)
+}
+
 /** The time in an index file's name, or undefined for a name that is not one. */
 export function parseIndexFileName(name: string): number | undefined {
-  const parts = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d{3})$/.exec(name)
+  const parts = INDEX_FILE_NAME.exec(name)
   if (parts === null) return undefined
   const [year, month, day, hour, minute, second, millisecond] = parts.slice(1).map(Number) as [
     number, number, number, number, number, number, number,

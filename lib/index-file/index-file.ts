@@ -36,6 +36,7 @@ const UNCHAINED_MAX = 256
 
 /** Words on their way to the file. */
 const chunk = Buffer.alloc(64 << 10)
+const chunkView = viewOf(chunk)
 
 /** What is asked of a file: a hash, and the store times between which to look. */
 export interface IndexWanted {
@@ -237,9 +238,10 @@ export class IndexFile {
   /**
    * Keeps the entries of messages before `phyOffset` and makes the slots again from them, for a file that a
    * crash may have left half written. An entry that would not have been made just so ends the file there.
+   * @param mayClear false where only the file as it is shows what is to be made again
    * @returns log offset of the first message before `phyOffset` that may have lost entries, or Infinity
    */
-  async keepBelow(phyOffset: number, previous: IndexFile | undefined, pause: () => Promise<void>): Promise<number> {
+  async keepBelow(phyOffset: number, previous: IndexFile | undefined, mayClear: boolean, pause: () => Promise<void>): Promise<number> {
     const claimed = this.indexCount
     // What the file says of them is made again, and not even read: it may be what the disk does not give.
     const slots = this.#slots?.fill(0) ?? this.#makeSlots()
@@ -272,6 +274,7 @@ export class IndexFile {
       entry = lastFrom
     }
     this.#endAt(entry, previous)
+    if (entry === 1 && lostFrom === Infinity && mayClear) this.#clear()
     this.#forgetFaultedMap()
     return lostFrom
   }
@@ -335,6 +338,15 @@ export class IndexFile {
     this.#descriptor = undefined
   }
 
+  /** Makes one hole of the file: what is written to the middle of an old page waits until the disk has found the rest of it. */
+  #clear(): void {
+    if (this.#mode === 'read') return
+    const { files } = this.#backend
+    files.truncate(this.#openDescriptor(), 0)
+    files.truncate(this.#openDescriptor(), indexFileSize(this.#geometry.slots, this.#geometry.entries))
+    this.#dirtyPages.fill(0)
+  }
+
   #slotForReading(slot: number): number {
     return this.#slots === undefined ? this.#map().view.getInt32(slotPosition(slot)) : this.#slots[slot]!
   }
@@ -393,7 +405,22 @@ export class IndexFile {
     const endOfPrevious = previous?.endPhyOffset ?? 0
     if (this.indexCount <= 1) return this.endPhyOffset === endOfPrevious
     const isInOrder = this.beginPhyOffset >= endOfPrevious && this.endPhyOffset >= this.beginPhyOffset
-    return isInOrder && this.#phyOffset(1) === this.beginPhyOffset && this.#phyOffset(this.indexCount - 1) === this.endPhyOffset
+    return isInOrder && this.#readPhyOffset(1) === this.beginPhyOffset && this.#readPhyOffset(this.indexCount - 1) === this.endPhyOffset
+  }
+
+  /**
+   * As {@link #phyOffset}, without the map: the first touch of a page of that has the disk read megabytes around it.
+   * @returns -1 where the disk does not provide it
+   */
+  #readPhyOffset(entry: number): number {
+    if (entry >= this.#tailFrom) return this.#phyOffset(entry)
+    const position = entryPosition(this.#geometry.slots, entry) + EntryPosition.phyOffset
+    try {
+      this.#backend.files.read(this.#openDescriptor(), chunk, 0, 2 * WORD_LENGTH, position)
+    } catch {
+      return -1
+    }
+    return readLong(chunkView, 0)
   }
 
   #endAt(entry: number, previous: IndexFile | undefined): void {

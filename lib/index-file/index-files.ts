@@ -1,7 +1,7 @@
 import { basename, join } from 'node:path'
 import { StoreError } from '../errors'
 import { indexFileSize, keyHash } from '../format/index-layout'
-import { indexFileName, parseIndexFileName } from '../format/file-name'
+import { indexFileName, isIndexFileName, parseIndexFileName } from '../format/file-name'
 import type { Backend, Clock } from '../storage/ports'
 import { IndexFile, type IndexGeometry, type IndexSnapshot } from './index-file'
 
@@ -28,6 +28,8 @@ export class IndexFiles {
   readonly #files: IndexFile[] = []
   /** Full, and not yet durable. */
   readonly #sealed: IndexFile[] = []
+  /** Given up for damage, newest first. They go once what has been lost is made again: until then only they tell of it. */
+  #givenUp: string[] = []
   #active: IndexFile | undefined
   #entryIsDurable = true
 
@@ -50,7 +52,7 @@ export class IndexFiles {
     const expected = indexFileSize(geometry.slots, geometry.entries)
     for (const name of backend.files.list(directory) ?? []) {
       const path = join(directory, name)
-      if (parseIndexFileName(name) === undefined) {
+      if (!isIndexFileName(name)) {
         warn('not an index file: ignored', path)
         continue
       }
@@ -95,9 +97,10 @@ export class IndexFiles {
   /**
    * Drops the entries of messages at or behind `phyOffset`, and makes the slots of the last file again: a file that was not
    * finished has none on the disk.
+   * @param isPlanned whether a crash from now on leads to the same cut again, even where the files no longer show why
    * @returns log offset from which on messages are to be put again: `phyOffset`, or less where damage took more
    */
-  async cutFrom(phyOffset: number, pause: () => Promise<void>): Promise<number> {
+  async cutFrom(phyOffset: number, isPlanned: boolean, pause: () => Promise<void>): Promise<number> {
     let from = phyOffset
     // Whoever made the files may have died before their names were on the disk.
     this.#entryIsDurable = false
@@ -107,11 +110,13 @@ export class IndexFiles {
       // The last message of the file before may have entries in this one.
       if (!isSound) from = Math.min(from, previous?.endPhyOffset ?? 0)
       if (previous !== undefined && (!isSound || file.indexCount <= 1 || file.beginPhyOffset >= from)) {
-        this.#dropActive()
+        const path = this.#dropActive()
+        if (isPlanned && from === phyOffset) await this.#remove(path)
+        else this.#givenUp.push(path)
         continue
       }
       if (!this.#options.readOnly) await file.makeOwn()
-      const lostFrom = await file.keepBelow(from, previous, pause)
+      const lostFrom = await file.keepBelow(from, previous, isPlanned && from === phyOffset, pause)
       if (lostFrom >= from) break
       from = lostFrom
     }
@@ -187,6 +192,8 @@ export class IndexFiles {
     await this.#active?.sync()
     if (!this.#entryIsDurable) await backend.files.syncDirectory(directory)
     this.#entryIsDurable = true
+    for (const path of this.#givenUp) await this.#remove(path)
+    this.#givenUp = []
     return completed
   }
 
@@ -216,7 +223,7 @@ export class IndexFiles {
   #roll(): IndexFile {
     const { backend, clock, directory, geometry, readOnly } = this.#options
     const previous = this.#active
-    const last = previous === undefined ? 0 : parseIndexFileName(basename(previous.path))!
+    const last = Math.max(0, ...[previous?.path, this.#givenUp[0]].map((path) => (path === undefined ? 0 : parseIndexFileName(basename(path))!)))
     const path = join(directory, indexFileName(Math.max(clock.now(), last + 1)))
     const file = new IndexFile(backend, geometry, path, readOnly ? 'read' : 'write')
     if (previous !== undefined && !readOnly) {
@@ -231,10 +238,18 @@ export class IndexFiles {
     return file
   }
 
-  #dropActive(): void {
-    const file = this.#files.pop()!
-    file.close()
-    if (!this.#options.readOnly) this.#options.backend.files.remove(file.path)
+  #dropActive(): string {
+    const { path } = this.#active!
+    this.#files.pop()!.close()
     this.#active = this.#files[this.#files.length - 1]
+    return path
+  }
+
+  /** From the newest to the oldest, each for good before the next: one that is gone while newer ones are there is a gap that nothing shows. */
+  async #remove(path: string): Promise<void> {
+    const { backend, directory, readOnly } = this.#options
+    if (readOnly) return
+    backend.files.remove(path)
+    await backend.files.syncDirectory(directory)
   }
 }

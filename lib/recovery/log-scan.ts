@@ -1,9 +1,12 @@
 import { readLong } from '../format/long'
+import type { Mapping, RecordScan } from '../storage/ports'
+import type { RecordRows } from '../storage/record-rows'
 import type { Segment } from '../storage/segment'
 import type { SegmentList } from '../storage/segment-list'
 import type { Damage } from '../types'
 import { ReadAhead } from './read-ahead'
 import type { Finding, RecordCheck } from './record-check'
+import { ScanAhead } from './scan-ahead'
 
 /** Bytes between two pauses. */
 const PAUSE_EVERY = 16 << 20
@@ -20,6 +23,12 @@ export interface LogScanOptions {
   pause(done: number): Promise<void>
   /** @returns false to end the scan */
   visit(bytes: Buffer, view: DataView, position: number): boolean
+  /** Looks at whole records beforehand, off the main thread; only what else there is, is then left to `check` and `visit`. */
+  ahead?: {
+    scan: RecordScan
+    /** @param logOffset that of the file @returns false to end the scan */
+    visit(rows: RecordRows, row: number, mapping: Mapping, logOffset: number): boolean
+  }
 }
 
 export interface LogScanResult {
@@ -40,15 +49,19 @@ export interface LogScanResult {
  */
 export async function scanLog(options: LogScanOptions, fromSegment: number): Promise<LogScanResult> {
   const readAhead = new ReadAhead(options.segments, fromSegment)
+  const scanAhead = options.ahead && new ScanAhead(options.ahead.scan)
   try {
-    return await walk(options, fromSegment, readAhead)
+    return await walk(options, fromSegment, readAhead, scanAhead)
   } finally {
+    await scanAhead?.settle()
     await readAhead.settle()
   }
 }
 
-async function walk(options: LogScanOptions, fromSegment: number, readAhead: ReadAhead): Promise<LogScanResult> {
-  const { segments, check } = options
+async function walk(
+  options: LogScanOptions, fromSegment: number, readAhead: ReadAhead, scanAhead: ScanAhead | undefined,
+): Promise<LogScanResult> {
+  const { segments, check, ahead } = options
   const first = segments.at(fromSegment)!
   const result: LogScanResult = { end: first.fromOffset, damage: [], lastStoreTimestamp: 0, storedUntil: new Map(), isComplete: true }
   let pausedAt = first.fromOffset
@@ -57,12 +70,22 @@ async function walk(options: LogScanOptions, fromSegment: number, readAhead: Rea
   readAhead.advance(offset, 0)
   for (;;) {
     const segment = segments.at(index)!
-    const { bytes, view } = segment.mapping
+    const { mapping } = segment
+    const { bytes, view } = mapping
     const position = offset - segment.fromOffset
     if (offset - pausedAt >= PAUSE_EVERY) {
       pausedAt = offset
       readAhead.advance(offset, offset - first.fromOffset)
       await options.pause(offset - first.fromOffset)
+    }
+    if (ahead !== undefined && position < segment.size) {
+      const { rows, count } = await scanAhead!.blockAt(segment, position)
+      for (let row = 0; row < count; row++) {
+        result.lastStoreTimestamp = rows.storeTimestamp(row)
+        if (!ahead.visit(rows, row, mapping, segment.fromOffset)) return { ...result, isComplete: false }
+        result.end = offset += rows.size(row)
+      }
+      if (count > 0) continue
     }
     const finding = check.at(bytes, view, position, segment.size, offset)
     const isUnreadable = couldNotRead(segment, position, finding, check)

@@ -2,12 +2,10 @@ import type { Segment } from '../storage/segment'
 import type { SegmentList } from '../storage/segment-list'
 
 /** Bytes asked for at once. */
-const WINDOW = 16 << 20
-/** Windows under way at a time: a disk is faster for two, and the process has other work for its few threads. */
-const READERS = 2
+const WINDOW = 8 << 20
 /** How far ahead of the scan: at first, and once that has proved to go far. */
-const AHEAD_MIN = 2 * WINDOW
-const AHEAD_MAX = 8 * WINDOW
+const AHEAD_MIN = 4 * WINDOW
+const AHEAD_MAX = 16 * WINDOW
 
 /**
  * Has the disk read what a scan is about to look at, off the main thread: a page that is not there yet when it is touched
@@ -15,7 +13,7 @@ const AHEAD_MAX = 8 * WINDOW
  */
 export class ReadAhead {
   readonly #segments: SegmentList
-  readonly #readers = new Set<Promise<void>>()
+  #reading: Promise<void> | undefined
   /** Log offset behind the last byte that may be asked for. */
   #upTo = 0
   #index: number
@@ -30,17 +28,14 @@ export class ReadAhead {
   /** The scan has come to `offset`, after `done` bytes. */
   advance(offset: number, done: number): void {
     this.#upTo = offset + Math.min(Math.max(done, AHEAD_MIN), AHEAD_MAX)
-    while (this.#readers.size < READERS) {
-      // Whoever touches a page that cannot be read meets the error himself.
-      const reader = this.#read().catch(() => undefined).finally(() => this.#readers.delete(reader))
-      this.#readers.add(reader)
-    }
+    // Whoever touches a page that cannot be read meets the error himself.
+    this.#reading ??= this.#read().catch(() => undefined).finally(() => (this.#reading = undefined))
   }
 
   /** Resolves once nothing is under way any more: from then on the files may be closed. */
   async settle(): Promise<void> {
     this.#upTo = 0
-    await Promise.all(this.#readers)
+    await this.#reading
   }
 
   async #read(): Promise<void> {

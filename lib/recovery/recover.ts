@@ -1,6 +1,7 @@
 import type { CommitLog } from '../commit-log/commit-log'
 import type { ConsumeQueue } from '../consume-queue/consume-queue'
 import type { ConsumeQueues } from '../consume-queue/consume-queues'
+import { RecordFinder } from '../dispatch/found-record'
 import type { RecordDispatch } from '../dispatch/record-dispatch'
 import { StoreError } from '../errors'
 import { minTimestamp } from '../format/checkpoint-layout'
@@ -9,6 +10,7 @@ import { isPrefill } from '../format/queue-entry'
 import { RECORD_LENGTH_MIN } from '../format/record'
 import type { Checkpoint } from '../flush/checkpoint'
 import type { IndexFiles } from '../index-file/index-files'
+import { allEnded } from '../storage/all-ended'
 import type { Backend } from '../storage/ports'
 import type { Segment } from '../storage/segment'
 import { nonZeroRanges, writeZeros } from '../storage/zeros'
@@ -56,11 +58,11 @@ export async function recover(context: RecoveryContext): Promise<Omit<RecoveryRe
   const report = { label: row.label, story: row.story, scannedFrom: 0, dispatchedFrom: 0, logEnd: 0, zeroedBytes: 0, damage: [] }
   if (row.scan === 'refuse') throw logMissing(queues)
   if (row.scan === 'nothing') {
-    await context.index?.cutFrom(0, () => pauseForIndex(context))
+    await context.index?.cutFrom(0, true, () => pauseForIndex(context))
     return report
   }
   // What is left of an index that has lost a file is made again with the rest.
-  if (!context.hasIndex) await context.index?.cutFrom(0, () => pauseForIndex(context))
+  if (!context.hasIndex) await context.index?.cutFrom(0, false, () => pauseForIndex(context))
   const planned = findScanStart(context, row)
   const cut = new Map<ConsumeQueue, number>()
   const scannedFrom = context.isClean ? planned : await forgetFrom(context, planned, cut)
@@ -117,7 +119,7 @@ async function forgetFrom(context: RecoveryContext, scanStart: number, cut: Map<
     if (first < queue.maxOffset) cut.set(queue, first)
     await truncate(queue, first)
   }
-  const indexFrom = index === undefined ? from : await index.cutFrom(from, () => pauseForIndex(context))
+  const indexFrom = index === undefined ? from : await index.cutFrom(from, context.hasIndex, () => pauseForIndex(context))
   if (await cutWrongEnds(context)) return 0
   return indexFrom < from ? Math.max(0, log.segments.indexOf(indexFrom)) : scanStart
 }
@@ -180,17 +182,25 @@ function makeCheck({ checkCRC, forceVerifyPropCRC, backend }: RecoveryContext): 
 async function scanAndDispatch(
   context: RecoveryContext, scanStart: number, cut: ReadonlyMap<ConsumeQueue, number>,
 ): Promise<{ result: LogScanResult; restartedFrom: number }> {
-  const { log, dispatch } = context
+  const { log, dispatch, queues, backend, checkCRC, forceVerifyPropCRC } = context
   const check = makeCheck(context)
+  // A scan ahead knows no CRC but that of the body.
+  const scan = forceVerifyPropCRC ? undefined : backend.recordScan?.(checkCRC)
+  const finder = new RecordFinder(queues)
   const total = log.segments.last!.toOffset - log.segments.at(scanStart)!.fromOffset
   if (!context.isClean) dropCaches(context, scanStart)
   for (;;) {
+    const mayBegin = scanStart === 0
     const result = await scanLog({
       segments: log.segments,
       check,
       isDamage: damageTest(context),
       pause: (done) => context.pause({ phase: 'log', done, total, unit: 'bytes' }),
-      visit: (bytes, view, position) => dispatch.found(bytes, view, position, check.parts, scanStart === 0),
+      visit: (bytes, view, position) => dispatch.found(finder.inBytes(bytes, view, position, check.parts), mayBegin),
+      ahead: scan && {
+        scan,
+        visit: (rows, row, mapping, logOffset) => dispatch.found(finder.inRows(rows, row, mapping, logOffset), mayBegin),
+      },
     }, scanStart)
     // A queue lacks messages from before the scan: look at all of the log.
     const restart = result.isComplete ? findUnfilled(log, scanStart, cut) : 0
@@ -281,7 +291,7 @@ async function cutDerived(context: RecoveryContext, end: number, endsAreKnown: b
     await queue.files.makeOwn(queue.maxOffset)
     if (!readOnly && (isAhead || !endsAreKnown)) queue.finishTruncation()
   }
-  if (index !== undefined && index.coveredOffset >= end) await index.cutFrom(end, () => pauseForIndex(context))
+  if (index !== undefined && index.coveredOffset >= end) await index.cutFrom(end, true, () => pauseForIndex(context))
 }
 
 function pauseForIndex({ pause }: RecoveryContext): Promise<void> {
@@ -296,8 +306,7 @@ async function flushLog({ log, isClean }: RecoveryContext, from: number, to: num
 }
 
 async function makeDerivedDurable({ log, queues, index, checkpoint }: RecoveryContext): Promise<void> {
-  await queues.sync()
-  await index?.sync()
+  await allEnded([queues.sync(), ...(index === undefined ? [] : [index.sync()])])
   const { fields } = checkpoint
   fields.physicMsgTimestamp = Math.max(fields.physicMsgTimestamp, log.lastStoreTimestamp)
   fields.logicsMsgTimestamp = Math.max(fields.logicsMsgTimestamp, log.lastStoreTimestamp)

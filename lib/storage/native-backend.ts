@@ -2,7 +2,8 @@ import { buf as crc32InJavaScript } from 'crc-32'
 import * as fs from 'node:fs'
 import type { RecordFields } from '../format/record'
 import { NodeFileSystem, fileError } from './node-file-system'
-import type { Backend, Capability, Mapper, Mapping, RecordWriter } from './ports'
+import type { Backend, Capability, Mapper, Mapping, RecordScan, RecordWriter } from './ports'
+import { RecordRows } from './record-rows'
 
 /** The exports of native/napi/addon.cc; those that may be missing are for Linux only. */
 export interface NativeAddon {
@@ -14,7 +15,11 @@ export interface NativeAddon {
   registers: Float64Array
   recordTarget(arrayBuffer: ArrayBuffer, frame: Uint8Array, hosts: Uint8Array): object
   writeRecord(target: object, body: Uint8Array): void
+  /** These two: see native/napi/record_scan.h. */
+  recordScan(checkCRC: boolean): ArrayBuffer
+  scanRecords(scan: ArrayBuffer, block: number, arrayBuffer: ArrayBuffer, from: number, to: number, logOffset: number): Promise<void>
   populate?(arrayBuffer: ArrayBuffer, from: number, to: number): void
+  readAhead?(arrayBuffer: ArrayBuffer, from: number, to: number): Promise<void>
   reserve?(descriptor: number, length: number): void
   reserveAsync?(descriptor: number, length: number): Promise<void>
   syncFileSystem?(descriptor: number): Promise<void>
@@ -53,6 +58,7 @@ export function createNativeBackend(addon: NativeAddon): Backend {
         ? crc32InJavaScript(bytes.subarray(from, to)) >>> 0
         : addon.crc32(bytes, from, to)
     },
+    recordScan: (checkCRC) => new NativeRecordScan(addon, checkCRC),
   }
 }
 
@@ -171,6 +177,10 @@ class NativeMapping implements Mapping {
     }
   }
 
+  readAhead(from: number, to: number): Promise<void> | undefined {
+    return this.addon.readAhead?.(this.arrayBuffer, from, to)
+  }
+
   findFault(from: number, to: number): number | undefined {
     const faults = this.faultCount[0]!
     if (faults === this.faultsElsewhere) return undefined
@@ -186,6 +196,27 @@ class NativeMapping implements Mapping {
 
   unmap(): void {
     this.addon.unmap(this.arrayBuffer)
+  }
+}
+
+/** The other side of native/napi/record_scan.cc, whose two blocks of rows are filled in turn. */
+class NativeRecordScan implements RecordScan {
+  readonly #addon: NativeAddon
+  readonly #scan: ArrayBuffer
+  readonly #blocks: readonly RecordRows[]
+  #turn = 0
+
+  constructor(addon: NativeAddon, checkCRC: boolean) {
+    this.#addon = addon
+    this.#scan = addon.recordScan(checkCRC)
+    const length = this.#scan.byteLength / 2
+    this.#blocks = [new RecordRows(this.#scan, 0, length), new RecordRows(this.#scan, length, length)]
+  }
+
+  async scan({ bytes }: Mapping, from: number, to: number, logOffset: number): Promise<RecordRows> {
+    const turn = (this.#turn = 1 - this.#turn)
+    await this.#addon.scanRecords(this.#scan, turn, bytes.buffer as ArrayBuffer, from, to, logOffset)
+    return this.#blocks[turn]!
   }
 }
 

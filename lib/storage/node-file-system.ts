@@ -7,7 +7,6 @@ const openAsync = promisify(fs.open)
 const closeAsync = promisify(fs.close)
 const synchronize = promisify(fs.fsync)
 const synchronizeData = promisify(fs.fdatasync)
-const readIntoMany = promisify(fs.readv)
 const readAsync = promisify(fs.read)
 const writeAsync = promisify(fs.write)
 const copyAsync = promisify(fs.copyFile)
@@ -18,10 +17,6 @@ const openFlags = { read: 'r', write: 'r+', create: 'wx+' } as const
 const reserveChunkSize = 1024 * 1024
 const zeros = Buffer.alloc(reserveChunkSize)
 const copyChunkSize = 1024 * 1024
-
-/** What is read ahead goes nowhere: many times the same few bytes of memory, so that one call reads far and stays in the cache. */
-const SINK_SIZE = 64 << 10
-const sinks: Buffer[] = new Array(1024).fill(Buffer.alloc(SINK_SIZE))
 
 /** What a disk can be too full for. A flush is not among them: by then the store has promised the room. */
 const operationsThatNeedRoom = new Set(['write', 'reserve', 'truncate', 'create', 'make directory', 'rename', 'link', 'copy to'])
@@ -238,14 +233,6 @@ export class NodeFileSystem implements FileSystem {
 
   dropCache(_descriptor: number): void {
     // Node has no such call, and the port takes it for a hint.
-  }
-
-  async readAhead(descriptor: number, from: number, to: number): Promise<void> {
-    for (let at = from; at < to; ) {
-      const { bytesRead } = await readIntoMany(descriptor, sinks.slice(0, Math.ceil((to - at) / SINK_SIZE)), at)
-      if (bytesRead === 0) return
-      at += bytesRead
-    }
   }
 
   nextData(_descriptor: number, from: number, _size: number): number {

@@ -1,4 +1,5 @@
 import type { RecordFields } from '../format/record'
+import type { RecordRows } from './record-rows'
 
 /**
  * The ports: every effect on a disk, a lock or a clock goes through one of these interfaces, so that a
@@ -82,8 +83,6 @@ export interface FileSystem {
   setModifiedTime(path: string, milliseconds: number): void
   /** Drops clean cached pages of the file, so that the next read comes from the disk; a hint. */
   dropCache(descriptor: number): void
-  /** Reads [from, to) into the page cache, off the main thread; a hint, and undefined where the backend has no such call. */
-  readAhead?(descriptor: number, from: number, to: number): Promise<void>
   /**
    * The first byte at or after `from` that is not in a hole, or `size` when all the rest is one; what cannot
    * tell returns `from`.
@@ -105,6 +104,8 @@ export interface Mapping {
   flush(from: number, to: number): Promise<void>
   /** Asks for [from, to) to be made present and writable ahead of use; returns at once. */
   populate(from: number, to: number): void
+  /** Has the disk provide [from, to) off the main thread; a hint, and undefined where there is no such call. */
+  readAhead?(from: number, to: number): Promise<void> | undefined
   /**
    * Where in [from, to) a page was touched that the disk could not provide, or that the file has lost: it reads as
    * zeros, and what is stored to it goes nowhere. Undefined where all is well, which takes no call to find out.
@@ -115,6 +116,16 @@ export interface Mapping {
   recordWriter?(frame: Uint8Array): RecordWriter
   /** Ends the mapping. Idempotent. Waits for flushes and populates in flight before the pages go. */
   unmap(): void
+}
+
+/** Finds whole records off the main thread, by the rules of `RecordCheck`. */
+export interface RecordScan {
+  /**
+   * The records that stand in a row from `from` on, up to the first that begins at or behind `to`, and as many as there is
+   * room for. One call at a time; what it resolves with is good until the second next one.
+   * @param logOffset that of the file's first byte
+   */
+  scan(mapping: Mapping, from: number, to: number, logOffset: number): Promise<RecordRows>
 }
 
 /** Writes records into a mapped file. */
@@ -135,6 +146,8 @@ export interface Backend {
   readonly mapper: Mapper
   /** CRC-32 (IEEE), all 32 bits, of bytes[from, to). */
   crc32(bytes: Uint8Array, from: number, to: number): number
+  /** Absent where the backend has no such thing. @param checkCRC whether a record must have the CRC of its body */
+  recordScan?(checkCRC: boolean): RecordScan
 }
 
 export interface Clock {

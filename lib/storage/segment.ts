@@ -94,7 +94,7 @@ export class Segment {
 
   /** Has [from, to) of the file read by the time it is touched, where the backend can do that off the main thread. */
   readAhead(from: number, to: number): Promise<void> | undefined {
-    return this.#backend.files.readAhead?.(this.descriptor, from, to)
+    return this.mapping.readAhead?.(from, to)
   }
 
   /** What is touched from now on comes from the disk, as far as the backend can see to that. */

@@ -2,6 +2,7 @@
 // compiles and runs this, for the sanitizers to watch.
 
 #undef NDEBUG
+#include <algorithm>
 #include <cassert>
 #include <cstdio>
 #include <cstdlib>
@@ -13,6 +14,7 @@
 #include "crc32.h"
 #include "mapping.h"
 #include "next_data.h"
+#include "record_scan.h"
 
 namespace {
 
@@ -40,6 +42,45 @@ void crc32_of_parts(Input input, const std::uint8_t* bytes, std::size_t length) 
   const std::unique_ptr<std::uint8_t[]> part(new std::uint8_t[count]);
   for (std::size_t index = 0; index < count; index++) part[index] = bytes[from + index];
   assert(mqstore::crc32(part.get(), count) == mqstore::crc32_by_tables(part.get(), count));
+}
+
+// Records that agree with themselves, but for bytes that the input changes.
+void rows_stay_within_the_file(Input input) {
+  constexpr std::size_t size = 110;
+  const std::size_t count = input.below(6);
+  const std::size_t length = count * size + input.below(size);
+  // Of just that size, so that a byte too many is seen.
+  const std::unique_ptr<std::uint8_t[]> file(new std::uint8_t[length]());
+  for (std::size_t record = 0; record < count; record++) {
+    std::uint8_t* const at = &file[record * size];
+    const std::uint8_t magic[] = {0xda, 0xa3, 0x20, static_cast<std::uint8_t>(input.below(2) == 0 ? 0xa7 : 0xab)};
+    std::copy(magic, magic + 4, at + 4);
+    at[3] = size;
+    at[34] = static_cast<std::uint8_t>(record * size >> 8);
+    at[35] = static_cast<std::uint8_t>(record * size);
+    at[63] = 1;
+    const std::size_t topic_at = magic[3] == 0xa7 ? 89 : 90;
+    at[topic_at - 1] = 4;
+    std::copy_n("abcd", 4, at + topic_at);
+    at[topic_at + 5] = static_cast<std::uint8_t>(size - topic_at - 6);
+    std::copy_n("KEYS\1a b\2xyzxyz", size - topic_at - 6, at + topic_at + 6);
+  }
+  for (std::size_t changes = input.below(4); changes > 0 && length > 0; changes--) {
+    file[input.below(length)] = static_cast<std::uint8_t>(input.below(256));
+  }
+  std::vector<mqstore::RecordRow> rows(count + 1);
+  const std::size_t from = input.below(2) == 0 ? 0 : input.below(length + 1);
+  const std::size_t found = mqstore::RecordScan(input.below(2) == 0)
+                                .walk(file.get(), length, from, length - input.below(length + 1), 0, rows.data(), rows.size());
+  assert(found <= rows.size());
+  auto expected = static_cast<std::int32_t>(from);
+  const auto end = static_cast<std::int32_t>(length);
+  for (std::size_t row = 0; row < found; row++) {
+    assert(rows[row].position == expected && rows[row].size <= end - expected);
+    expected += rows[row].size;
+    const mqstore::PropertyPlace& keys = rows[row].keys;
+    assert(keys.from <= keys.to && keys.to <= expected);
+  }
 }
 
 #if defined(__linux__)
@@ -89,6 +130,7 @@ void mapping_in_a_file_that_changes(Input input) {
         break;
       case 5:
         mapping->populate(first * page, last * page);
+        mapping->read_ahead(first * page, last * page);
         break;
       default: {
         std::int64_t expected = -1;
@@ -129,6 +171,7 @@ void next_data_passes_over_nothing(Input input) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t length) {
   const Input input(bytes, length);
   crc32_of_parts(input, bytes, length);
+  rows_stay_within_the_file(input);
 #if defined(__linux__)
   mapping_in_a_file_that_changes(input);
   next_data_passes_over_nothing(input);

@@ -28,6 +28,9 @@ class Mapping {
   // any failure again when it stores: hence no result.
   void populate(std::size_t from, std::size_t to) const;
 
+  // Reads the pages that hold [from, to) from the disk. Whoever touches one that cannot be had meets the error again.
+  void read_ahead(std::size_t from, std::size_t to) const;
+
 #if defined(__linux__)
   // Where in [from, to) the bytes are no longer the file's, or -1; see fault_guard.h.
   std::int64_t find_fault(std::size_t from, std::size_t to) const { return mqstore::find_fault(guard_, from, to); }
@@ -36,6 +39,10 @@ class Mapping {
  private:
   Mapping(std::uint8_t* address, std::size_t length, GuardedRange* guard)
       : address_(address), length_(length), guard_(guard) {}
+
+#if defined(__linux__)
+  void advise(std::size_t from, std::size_t to, int advice) const;
+#endif
 
   std::uint8_t* const address_;
   const std::size_t length_;

@@ -18,6 +18,7 @@
 #include "../core/sync_file_system.h"
 #include "background.h"
 #include "mapped_buffer.h"
+#include "record_scan.h"
 #include "record_writer.h"
 #include "values.h"
 
@@ -158,9 +159,12 @@ NAPI_MODULE_INIT() {
       function("unmap", unmap_file),
       function("flush", flush_range),
       function("crc32", crc32_of_range),
+      function("recordScan", make_record_scan),
+      function("scanRecords", scan_records),
 // A platform without one of these has no such export, and the file system port's portable way stays in place.
 #if defined(__linux__)
       function("populate", populate_range),
+      function("readAhead", read_ahead_of_range),
       function("reserve", reserve_blocks),
       function("reserveAsync", reserve_blocks_in_background),
       function("syncFileSystem", sync_file_system_in_background),

@@ -139,6 +139,15 @@ napi_value populate_range(napi_env env, napi_callback_info info) {
 
 #if defined(__linux__)
 
+napi_value read_ahead_of_range(napi_env env, napi_callback_info info) {
+  Range range;
+  if (!read_range(env, info, &range)) return nullptr;
+  return run_with_promise(env, "madvise", [range] {
+    range.mapping->read_ahead(range.from, range.to);
+    return 0;
+  });
+}
+
 napi_value find_fault_in_range(napi_env env, napi_callback_info info) {
   Range range;
   if (!read_range(env, info, &range)) return nullptr;

@@ -30,6 +30,7 @@ napi_value map_file(napi_env env, napi_callback_info info);         // (descript
 napi_value unmap_file(napi_env env, napi_callback_info info);       // (arrayBuffer)
 napi_value flush_range(napi_env env, napi_callback_info info);      // (arrayBuffer, from, to) -> Promise
 napi_value populate_range(napi_env env, napi_callback_info info);   // (arrayBuffer, from, to)
+napi_value read_ahead_of_range(napi_env env, napi_callback_info info);  // (arrayBuffer, from, to) -> Promise
 napi_value find_fault_in_range(napi_env env, napi_callback_info info);  // (arrayBuffer, from, to) -> offset or -1
 
 }  // namespace mqstore

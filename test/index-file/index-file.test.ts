@@ -258,8 +258,12 @@ for (const { name, change } of damages) {
       await assertEnds(test, here, `file ${file}`)
 
       // What recovery does: keep what is sound, and put the rest again from the log.
+      const interrupted = here.open()
+      const lostFrom = await interrupted.cutFrom(1000, true, noPause)
+      interrupted.close()
       const files = here.open()
-      const from = await files.cutFrom(1000, noPause)
+      const from = await files.cutFrom(1000, true, noPause)
+      test.equal(from, lostFrom, 'who did not come to putting them has left the damage to be seen')
       test.ok(from <= 1000, `messages from ${from} on are to be put again`)
       for (let at = 0; at < 12; at++) if (at * 100 >= from && at * 100 > files.coveredOffset) putKeys(files, undefined, `k${at % 3}`, at * 100, START + at * 1000)
       if (file === 1) {
@@ -286,12 +290,56 @@ t.test('a message whose keys were half written', async (test) => {
     for (let at = entryPosition(geometry.slots, 4); at < entryPosition(geometry.slots, 6); at += 4) view.setInt32(at, 0)
   })
   const again = here.open()
-  const from = await again.cutFrom(300, noPause)
+  const from = await again.cutFrom(300, true, noPause)
   test.ok(from <= 200, `put again from ${from}`)
   for (const { offset, keys } of [{ offset: 100, keys: 'a b' }, { offset: 200, keys: 'c d e' }, { offset: 300, keys: 'f' }]) {
     if (offset >= from && offset > again.coveredOffset) putKeys(again, undefined, keys, offset, START)
   }
   test.same(['a', 'b', 'c', 'd', 'e', 'f'].map((key) => find(again, key)), [[100], [100], [200], [200], [200], [300]], 'every key is found, once')
+})
+
+t.test('files that others say are to be made again stay as they are until they are', async (test) => {
+  const here = await filled()
+  const interrupted = here.open()
+  test.equal(await interrupted.cutFrom(0, false, noPause), 0)
+  putKeys(interrupted, undefined, 'k0', 0, START)
+  interrupted.close()
+  const files = here.open()
+  test.equal(files.length, 2)
+  test.equal(await files.cutFrom(1200, true, noPause), 1200)
+  test.same(find(files, 'k0'), [900, 600, 300, 0])
+  await files.cutFrom(0, false, noPause)
+  putKeys(files, undefined, 'k0', 0, START)
+  files.finish()
+  await files.sync()
+  files.close()
+  const again = here.open()
+  test.equal(again.length, 1, 'now they are gone')
+  test.same(find(again, 'k0'), [0])
+})
+
+t.test('files go from the newest to the oldest, each for good before the next', async (test) => {
+  const here = await filled()
+  const calls: string[] = []
+  const { files: port } = here.backend
+  const remove = port.remove.bind(port)
+  port.remove = (path) => {
+    calls.push(`remove ${path}`)
+    remove(path)
+  }
+  port.syncDirectory = async (path) => void calls.push(`sync ${path}`)
+  const more = here.open()
+  for (let at = 12; at < 20; at++) putKeys(more, undefined, 'k0', at * 100, START + at * 1000)
+  await more.sync()
+  const [, second, third] = more.names
+  const expected = [`remove /index/${third}`, 'sync /index', `remove /index/${second}`, 'sync /index']
+  more.close()
+
+  const planned = here.open()
+  calls.length = 0
+  await planned.cutFrom(300, true, noPause)
+  test.same(calls, expected)
+  planned.close()
 })
 
 t.test('cutting', async (test) => {
@@ -304,7 +352,7 @@ t.test('cutting', async (test) => {
   ]) {
     const here = await filled()
     const files = here.open()
-    test.equal(await files.cutFrom(from, noPause), from, `from ${from}: nothing else is lost`)
+    test.equal(await files.cutFrom(from, true, noPause), from, `from ${from}: nothing else is lost`)
     test.equal(files.length, left, 'files left')
     test.same(find(files, 'k0'), k0)
     putKeys(files, undefined, 'k0', from + 50, START + 99_000)

@@ -55,7 +55,7 @@ public class Harness {
             } catch (Throwable failure) {
                 failure.printStackTrace();
                 reply = new JSONObject();
-                reply.put("error", failure.toString());
+                reply.put("error", rootCause(failure).toString());
             }
             REPLIES.println(reply);
         }
@@ -137,7 +137,7 @@ public class Harness {
                         opened.shutdown();
                     }
                 } catch (Throwable failure) {
-                    failures[place] = failure.toString();
+                    failures[place] = rootCause(failure).toString();
                 }
             });
         }
@@ -145,6 +145,12 @@ public class Harness {
         readers.awaitTermination(1, TimeUnit.HOURS);
         System.gc(); // the engine leaves its maps to the collector, and a process may have only so many
         return failures;
+    }
+
+    private static Throwable rootCause(Throwable failure) {
+        Throwable cause = failure;
+        while (cause.getCause() != null) cause = cause.getCause();
+        return cause;
     }
 
     private static BrokerStatsManager statistics() throws Exception {

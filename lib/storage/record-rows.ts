@@ -1,0 +1,67 @@
+import type { Place, PropertyPlaces } from '../format/property-places'
+
+/** The layout of `RecordRow` in native/core/record_scan.h, in integers of 4 bytes; its two first fields are doubles. */
+const ROW_INTEGERS = 24
+const Field = {
+  position: 4, size: 5, sysFlag: 6, queue: 7, hasPlaces: 8, keysAreSeveral: 9, tags: 10, keys: 13, uniqueKey: 16, delay: 19,
+} as const
+
+/** Whole records that stand in a row in a file, as far as their places in queue and index go. */
+export class RecordRows {
+  readonly #integers: Int32Array
+  readonly #doubles: Float64Array
+
+  /** @param memory as many rows as fit in it, and before them the room of one, which begins with their number */
+  constructor(memory: ArrayBuffer, from: number, length: number) {
+    this.#integers = new Int32Array(memory, from, length / Int32Array.BYTES_PER_ELEMENT)
+    this.#doubles = new Float64Array(memory, from, length / Float64Array.BYTES_PER_ELEMENT)
+  }
+
+  get count(): number {
+    return this.#integers[0]!
+  }
+
+  /** Where the record begins in the file. */
+  position(row: number): number {
+    return this.#integer(row, Field.position)
+  }
+
+  size(row: number): number {
+    return this.#integer(row, Field.size)
+  }
+
+  sysFlag(row: number): number {
+    return this.#integer(row, Field.sysFlag)
+  }
+
+  /** Stands for topic and queue id, counted from 0 on in the order of their first records in this scan. */
+  queueNumber(row: number): number {
+    return this.#integer(row, Field.queue)
+  }
+
+  queueOffset(row: number): number {
+    return this.#doubles[((row + 1) * ROW_INTEGERS) / 2]!
+  }
+
+  storeTimestamp(row: number): number {
+    return this.#doubles[((row + 1) * ROW_INTEGERS) / 2 + 1]!
+  }
+
+  /** @returns false where the scan has not looked for them */
+  fillPlaces(row: number, places: PropertyPlaces): boolean {
+    if (this.#integer(row, Field.hasPlaces) === 0) return false
+    this.#fill(row, Field.tags, places.tags, false)
+    this.#fill(row, Field.keys, places.keys, this.#integer(row, Field.keysAreSeveral) !== 0)
+    this.#fill(row, Field.uniqueKey, places.uniqueKey, false)
+    places.delay.set(this.#integer(row, Field.delay), this.#integer(row, Field.delay + 1), 0, false)
+    return true
+  }
+
+  #fill(row: number, field: number, place: Place, isSeveral: boolean): void {
+    place.set(this.#integer(row, field), this.#integer(row, field + 1), this.#integer(row, field + 2), isSeveral)
+  }
+
+  #integer(row: number, field: number): number {
+    return this.#integers[(row + 1) * ROW_INTEGERS + field]!
+  }
+}

@@ -1,0 +1,109 @@
+#include "record_scan.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <memory>
+
+#include "../core/record_scan.h"
+#include "background.h"
+#include "mapped_buffer.h"
+#include "values.h"
+
+namespace mqstore {
+
+namespace {
+
+constexpr std::size_t rows_in_block = 16384;
+constexpr std::size_t blocks = 2;
+constexpr napi_type_tag scan_tag = {0x6d7173746f726532, 0x51d07c93ab18e64f};
+
+struct Block {
+  union {
+    std::int32_t count;
+    RecordRow head;
+  };
+  RecordRow rows[rows_in_block];
+};
+
+struct Scan {
+  explicit Scan(bool check_crc) : records(check_crc), memory(new Block[blocks]()) {}
+  RecordScan records;
+  const std::unique_ptr<Block[]> memory;
+};
+
+using SharedScan = std::shared_ptr<Scan>;
+
+// One for the memory, one for the object: it may be collected while what it stands for is still in use.
+void scan_released(napi_env, void*, void* data) { delete static_cast<SharedScan*>(data); }
+void scan_collected(napi_env, void* data, void*) { delete static_cast<SharedScan*>(data); }
+
+}  // namespace
+
+napi_value make_record_scan(napi_env env, napi_callback_info info) {
+  const Arguments<1> arguments(env, info);
+  bool check_crc;
+  if (!arguments.read(0, &check_crc)) return nullptr;
+  const auto scan = std::make_shared<Scan>(check_crc);
+  napi_value array_buffer = nullptr;
+  const auto of_memory = new SharedScan(scan);
+  if (napi_create_external_arraybuffer(env, scan->memory.get(), blocks * sizeof(Block), scan_released, of_memory,
+                                       &array_buffer) != napi_ok) {
+    // Whether the finalizer still runs depends on where it failed; the memory stays.
+    throw_last_error(env);
+    return nullptr;
+  }
+  const auto of_object = new SharedScan(scan);
+  if (napi_wrap(env, array_buffer, of_object, scan_collected, nullptr, nullptr) != napi_ok) {
+    delete of_object;
+    throw_last_error(env);
+    return nullptr;
+  }
+  if (napi_type_tag_object(env, array_buffer, &scan_tag) != napi_ok) {
+    throw_last_error(env);
+    return nullptr;
+  }
+  return array_buffer;
+}
+
+napi_value scan_records(napi_env env, napi_callback_info info) {
+  const Arguments<6> arguments(env, info);
+  bool tagged = false;
+  void* data = nullptr;
+  if (napi_check_object_type_tag(env, arguments[0], &scan_tag, &tagged) != napi_ok || !tagged ||
+      napi_unwrap(env, arguments[0], &data) != napi_ok) {
+    napi_throw_type_error(env, nullptr, "expected a scan");
+    return nullptr;
+  }
+  std::int64_t block;
+  std::int64_t from;
+  std::int64_t to;
+  std::int64_t log_offset;
+  if (!arguments.read(1, &block) || !arguments.read(3, &from) || !arguments.read(4, &to) ||
+      !arguments.read(5, &log_offset)) {
+    return nullptr;
+  }
+  const MapHandle* handle = find_handle(env, arguments[2]);
+  if (handle == nullptr) return nullptr;
+  const std::shared_ptr<Mapping> mapping = handle->mapping;
+  if (mapping == nullptr) {
+    napi_throw_error(env, nullptr, "the file is no longer mapped");
+    return nullptr;
+  }
+  if (block < 0 || block >= static_cast<std::int64_t>(blocks) || from < 0 || to < from ||
+      static_cast<std::uint64_t>(to) > mapping->length() ||
+      mapping->length() > std::numeric_limits<std::int32_t>::max()) {
+    napi_throw_range_error(env, nullptr, "the range is outside of the mapping, or the block is none");
+    return nullptr;
+  }
+  const SharedScan scan = *static_cast<SharedScan*>(data);
+  return run_with_promise(env, "scan", [=] {
+    Block& target = scan->memory[block];
+    target.count = static_cast<std::int32_t>(
+        scan->records.walk(mapping->address(), mapping->length(), static_cast<std::size_t>(from),
+                           static_cast<std::size_t>(to), log_offset, target.rows, rows_in_block));
+    return 0;
+  });
+}
+
+}  // namespace mqstore
