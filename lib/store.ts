@@ -157,7 +157,6 @@ export class MessageStore extends StoreEmitter {
       onLevel: (volume, previous) => setImmediate(() => this.emit('diskLevel', { volume, previous })),
       onFull: (error) => setImmediate(() => this.emit('diskFull', { error })),
       onPressure: (causes) => setImmediate(() => this.emit('pressure', { causes })),
-      onPressure: (causes) => setImmediate(() => this.emit('pressure', { causes })),
       onWarning: (message, file) => setImmediate(() => this.emit('warning', { message, file })),
     })
     this.running = this.#admission.flags

@@ -39,7 +39,6 @@ export class Admission {
   readonly #gauge: PressureGauge
   /** A call that had no room, until one has. */
   #lack: Pressure | undefined
-  #fileOfBacklog = ''
   /** Reasons that {@link AdmissionEvents.onPressure} has been told of. */
   #reasonsTold = ''
   #cancelTimer: (() => void) | undefined
@@ -59,7 +58,6 @@ export class Admission {
     })
     const { flushDiskType, flushIntervalCommitLog, flushCommitLogThoroughInterval } = options
     const waitMax = flushDiskType === 'SYNC_FLUSH' ? 0 : flushIntervalCommitLog + flushCommitLogThoroughInterval
-    log.placement.isCrowded = (path) => this.#disk.isCrowded(path)
     this.#gauge = new PressureGauge(clock, progress, log, waitMax)
     this.#raiseForGood()
   }
@@ -105,11 +103,11 @@ export class Admission {
     return explained
   }
 
-  /** There was room for `file`. */
-  hadRoom(file: string): void {
+  /** What had no room has it now. */
+  hadRoom(): void {
     if (!this.flags.has('DISK_FULL')) return
     this.#lack = undefined
-    this.#disk.hadRoom(file)
+    this.#disk.hadRoom()
     this.#settle()
   }
 
@@ -121,10 +119,9 @@ export class Admission {
     this.flags.clear('WRITE_LOGICS_QUEUE_ERROR')
     this.flags.clear('WRITE_INDEX_FILE_ERROR')
     if (backlog === undefined) {
-      this.hadRoom(this.#fileOfBacklog)
+      this.hadRoom()
       return
     }
-    this.#fileOfBacklog = backlog.error.details.file ?? ''
     this.lacked(backlog.error)
     this.flags.raise(backlog.of === 'queues' ? 'WRITE_LOGICS_QUEUE_ERROR' : 'WRITE_INDEX_FILE_ERROR', () => {
       const error = tryAgain()
