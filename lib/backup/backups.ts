@@ -97,7 +97,8 @@ export class Backups {
   }
 
   async #flush(): Promise<void> {
-    const { flush, parts: { log } } = this.#context
+    const { flush, parts: { log, config } } = this.#context
+    await config.persist()
     await flush()
     // Queues have no files before the log has one; if that came just now, all before it waits for the next flush.
     if (!log.isOnDisk) await flush()
