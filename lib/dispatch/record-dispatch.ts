@@ -56,13 +56,17 @@ export class RecordDispatch {
     this.#places.locate(bytes, propertiesAt, propertiesAt + parts.propertiesLength, topic.hash)
     const queueId = view.getInt32(position + Position.queueId)
     // A log from elsewhere may say anything: no queue is made outside of its directory. And a queue that was deleted stays so.
-    if (isQueued(parts.sysFlag) && queueId >= 0 && topic.canHaveQueues && offset >= (topic.deletedUpTo.get(queueId) ?? 0)) {
+    const deletedUpTo = topic.deletedUpTo.get(queueId) ?? 0
+    if (isQueued(parts.sysFlag) && queueId >= 0 && topic.canHaveQueues && offset >= deletedUpTo) {
       const queue = this.#queues.findOrCreate(topic, queueId)
       const queueOffset = readLong(view, position + Position.queueOffset)
+      const saysItIsFirst = queueOffset === 0 && mayBegin && queue.maxOffset > 0 && offset >= queue.logEnd
       const placement = this.#placement.decide(queue, queueOffset, offset, mayBegin)
       if (placement === 'unseen') return false
       if (placement === 'append') queue.append(offset, parts.size, this.#tagsCodeOf(bytes, this.#places, topic, storeTimestamp))
       if (placement === 'replace') queue.mend(queueOffset, offset, parts.size, this.#tagsCodeOf(bytes, this.#places, topic, storeTimestamp))
+      if (saysItIsFirst) this.#placement.noteFirst(queue, { offset, size: parts.size, tagsCode: this.#tagsCodeOf(bytes, this.#places, topic, storeTimestamp) })
+      if (queue.logBegin > deletedUpTo) topic.deletedUpTo.set(queueId, queue.logBegin)
     }
     if (this.#index !== undefined && isIndexed(parts.sysFlag) && offset > this.#index.coveredOffset) {
       this.#indexKeys(bytes, this.#places, topic.hash, offset, storeTimestamp, this.#index)
