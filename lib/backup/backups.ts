@@ -3,6 +3,7 @@ import { checkCopy } from '../check/check-copy'
 import { StoreError } from '../errors'
 import { Checkpoint } from '../flush/checkpoint'
 import type { StoreParts } from '../open-store'
+import { logPathsOf } from '../options/options'
 import { MANIFEST_NAME, writeManifest } from '../recovery/manifest'
 import type { BackupOptions, BackupProgress, BackupResult } from '../types'
 import { readMarker } from './backup-marker'
@@ -106,7 +107,7 @@ export class Backups {
 
   #storeToCopy(): StoreToCopy {
     const { directory, backend: { files }, log, queues, index, checkpoint, options } = this.#context.parts
-    const logDirectories = new Set([options.storePathCommitLog, ...Array.from(log.segments, (segment) => dirname(segment.path))])
+    const logDirectories = new Set([...logPathsOf(options).all, ...Array.from(log.segments, (segment) => dirname(segment.path))])
     return { directory, logDirectories, files, log, queues, index, checkpoint }
   }
 

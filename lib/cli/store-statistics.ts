@@ -4,6 +4,7 @@ import { indexFileSize } from '../format/index-layout'
 import { parseIndexFileName } from '../format/file-name'
 import { usedRatio } from '../guard/disk-level'
 import type { StoreParts } from '../open-store'
+import { logPathsOf } from '../options/options'
 import type { Damage, RecoveryProgress } from '../types'
 import { usageOfStore, type FileUsage } from './file-usage'
 import { Tally, readLogStatistics, type Selection } from './log-statistics'
@@ -77,8 +78,8 @@ export async function readStatistics(
       lastSegmentUsedRatio: last === undefined ? null : Math.max(0, log.maxOffset - last.fromOffset) / last.size,
     },
     index: indexStatistics(parts),
-    files: usageOfStore(options),
-    volumes: volumesOf([directory, options.storePathCommitLog], machine),
+    files: usageOfStore(directory, logPathsOf(options).all),
+    volumes: volumesOf([directory, ...logPathsOf(options).all], machine),
     times: { width: times.width, spans: times.spans },
     topics: topicStatistics(parts, topics, seconds, selection.topic),
     damage,
