@@ -13,7 +13,7 @@ import { AbortMarker } from './recovery/abort-marker'
 import { assertComplete, readLayout } from './recovery/layout'
 import { MANIFEST_NAME, lacksIndexFiles, lacksQueues, readManifest, writeManifest } from './recovery/manifest'
 import { openSegments } from './recovery/open-segments'
-import { limitDeleted, removeQueues } from './recovery/queue-deletion'
+import { settleDeletions } from './recovery/queue-deletion'
 import { recover } from './recovery/recover'
 import { assertRetention } from './retention/objections'
 import { selectBackend } from './storage/backend'
@@ -131,7 +131,7 @@ export async function openStore(
     for (const deleted of manifest.deleted) queues.setDeleted(deleted)
     const pause = (progress: RecoveryProgress): Promise<void> => report(recovery, progress)
     const queuesAreDamaged = await queues.load((done, total) => pause({ phase: 'queues', done, total, unit: 'queues' }))
-    if (!readOnly && log.segments.length > 0) await removeQueues(queues, config, queues.leftovers, queues.leftovers)
+    if (!readOnly && log.segments.length > 0) await queues.remove(queues.leftovers)
     const index = makeIndex(options, { backend, clock, directory: indexDirectory, warn: events.onWarning })
     if (index !== undefined) closing.push(() => index.close())
     index?.load()
@@ -149,7 +149,7 @@ export async function openStore(
       messageIndexSafe: options.messageIndexSafe,
     })
     if (!readOnly) {
-      await limitDeleted(backend, manifestPath, queues, log.maxOffset)
+      await settleDeletions({ backend, manifestPath, queues, config, log })
       log.startWriting()
     }
     return {

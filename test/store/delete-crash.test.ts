@@ -98,7 +98,7 @@ async function record(options: OpenOptions, random: Random): Promise<Moment[]> {
   return moments
 }
 
-for (const [seed, options] of [[1, {}], [2, { compatibility: '4.9' }], [3, { messageIndexEnable: false }], [4, { mappedFileSizeCommitLog: 2048 }]] as [number, OpenOptions][]) {
+for (const [seed, options] of [[1, {}], [2, { compatibility: '4.9' }], [4, { mappedFileSizeCommitLog: 2048 }]] as [number, OpenOptions][]) {
   t.test(`power cuts around a deletion, ${JSON.stringify(options)}`, async (t) => {
     const random = new Random(seed, 'deletion')
     const moments = await record(options, random)
