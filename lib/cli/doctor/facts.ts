@@ -61,7 +61,8 @@ export interface DirectoryFacts {
 export interface VolumeFacts extends DiskUsage {
   /** Those of the store that lie on it, the outermost first. */
   paths: string[]
-  holdsLog: boolean
+  /** Segments are made there. */
+  takesSegments: boolean
   /** What the next files take that are made there, in bytes. */
   nextFilesBytes: number
   filesLeft: number | undefined
@@ -168,10 +169,10 @@ function readVolumes(places: readonly Place[], { disk, filesLeft, read }: Machin
     let volume = volumes.get(usage.device)
     if (volume === undefined) {
       const mount = findMount(read('/proc/self/mountinfo'), existing)
-      volumes.set(usage.device, volume = { ...usage, paths: [], holdsLog: false, nextFilesBytes: 0, filesLeft: filesLeft(existing), mount })
+      volumes.set(usage.device, volume = { ...usage, paths: [], takesSegments: false, nextFilesBytes: 0, filesLeft: filesLeft(existing), mount })
     }
     if (!volume.paths.some((known) => isWithin(known, path))) volume.paths.push(path)
-    volume.holdsLog ||= takesSegments
+    volume.takesSegments ||= takesSegments
     volume.nextFilesBytes += nextFileBytes
   }
   return [...volumes.values()]
