@@ -87,6 +87,8 @@ function appendSlice(store) {
 function getSlice(store) {
   for (let number = 0; number < workload.operations; number++) {
     const { topic, queueId } = messages[number % messages.length]
-    if (store.get({ topic, queueId, offset: 0, maxMessages: 1 }).status !== 'FOUND') throw new Error('a message was not found')
+    const result = store.get({ topic, queueId, offset: 0, maxMessages: 1 })
+    if (result.status !== 'FOUND') throw new Error('a message was not found')
+    result.release()
   }
 }

@@ -1,18 +1,19 @@
 import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { CommitLog } from './commit-log/commit-log'
+import { SegmentPlacement } from './commit-log/segment-placement'
 import { StoreConfig } from './config/store-config'
 import { ConsumeQueues } from './consume-queue/consume-queues'
 import { RecordDispatch } from './dispatch/record-dispatch'
 import { StoreError } from './errors'
 import { Checkpoint } from './flush/checkpoint'
 import { IndexFiles } from './index-file/index-files'
-import { parseDelayLevels, rerootCommitLogPath, resolveOptions, type ResolvedOptions, type UnusedProperty } from './options/options'
+import { parseDelayLevels, logPathsOf, resolveLogPaths, resolveOptions, type ResolvedOptions, type UnusedProperty } from './options/options'
 import { AbortMarker } from './recovery/abort-marker'
-import { readLayout } from './recovery/layout'
+import { assertComplete, readLayout } from './recovery/layout'
 import { MANIFEST_NAME, lacksIndexFiles, lacksQueues, readManifest, writeManifest } from './recovery/manifest'
 import { openSegments } from './recovery/open-segments'
-import { limitDeleted, removeQueues } from './recovery/queue-deletion'
+import { settleDeletions } from './recovery/queue-deletion'
 import { recover } from './recovery/recover'
 import { assertRetention } from './retention/objections'
 import { selectBackend } from './storage/backend'
@@ -72,8 +73,8 @@ export async function openStore(
   const { options, unusedProperties } = settleOptions(open)
   assertRetention(open.retention ?? {})
   const root = resolve(directory ?? options.storePathRootDir)
-  options.storePathCommitLog = resolve(rerootCommitLogPath(root, options))
-  options.storePathRootDir = root
+  Object.assign(options, resolveLogPaths(root, options))
+  const logPaths = logPathsOf(options)
   const backend = ports?.backend ?? selectBackend(options.backend)
   const disk = ports?.disk ?? systemDiskMeter
   const { files } = backend
@@ -92,18 +93,19 @@ export async function openStore(
     const hasIndexDirectory = files.list(indexDirectory) !== undefined
     const manifestPath = join(root, MANIFEST_NAME)
     const manifest = readManifest(backend, manifestPath)
-    if (!options.readOnly && options.messageIndexEnable && !hasIndexDirectory && !lacksIndexFiles(manifest, []) && holdsFiles(files, options.storePathCommitLog)) {
+    if (!options.readOnly && options.messageIndexEnable && !hasIndexDirectory && !lacksIndexFiles(manifest, []) && logPaths.all.some((path) => holdsFiles(files, path))) {
       // Once its directory is there again, nothing else says until its end that the index is being made.
       await writeManifest(backend, manifestPath, { indexFiles: [], indexIsDamaged: true, queues: manifest.queues, deleted: manifest.deleted })
     }
     if (!options.readOnly) await claimDirectory(files, options, abortMarker)
     const checkpoint = new Checkpoint(files, join(root, 'checkpoint'), options.compatibility)
     closing.push(() => checkpoint.close())
-    const layout = readLayout(files, options.storePathCommitLog)
+    const layout = readLayout(files, logPaths.all)
+    if (!options.readOnly) assertComplete(layout, logPaths.all, checkpoint.fields.confirmPhyOffset)
     options.mappedFileSizeCommitLog = layout.segmentSize ?? options.mappedFileSizeCommitLog
     const log = new CommitLog({
       backend,
-      directory: options.storePathCommitLog,
+      placement: new SegmentPlacement(logPaths.writable, options.mappedFileSizeCommitLog),
       segmentSize: options.mappedFileSizeCommitLog,
       appendsPropertyCrc: options.enabledAppendPropCRC,
       onRoll: events.onRoll,
@@ -129,7 +131,7 @@ export async function openStore(
     for (const deleted of manifest.deleted) queues.setDeleted(deleted)
     const pause = (progress: RecoveryProgress): Promise<void> => report(recovery, progress)
     const queuesAreDamaged = await queues.load((done, total) => pause({ phase: 'queues', done, total, unit: 'queues' }))
-    if (!readOnly && log.segments.length > 0) await removeQueues(queues, config, queues.leftovers, queues.leftovers)
+    if (!readOnly && log.segments.length > 0) await queues.remove(queues.leftovers)
     const index = makeIndex(options, { backend, clock, directory: indexDirectory, warn: events.onWarning })
     if (index !== undefined) closing.push(() => index.close())
     index?.load()
@@ -147,7 +149,7 @@ export async function openStore(
       messageIndexSafe: options.messageIndexSafe,
     })
     if (!readOnly) {
-      await limitDeleted(backend, manifestPath, queues, log.maxOffset)
+      await settleDeletions({ backend, manifestPath, queues, config, log })
       log.startWriting()
     }
     return {
@@ -204,7 +206,7 @@ async function takeLock(files: FileSystem, root: string, closing: (() => void | 
 async function claimDirectory(files: FileSystem, options: ResolvedOptions, abortMarker: AbortMarker): Promise<void> {
   abortMarker.write()
   const root = options.storePathRootDir
-  await makeDurableDirectory(files, options.storePathCommitLog)
+  for (const path of logPathsOf(options).writable) await makeDurableDirectory(files, path)
   files.makeDirectory(join(root, 'consumequeue'))
   if (options.messageIndexEnable) files.makeDirectory(join(root, 'index'))
   await files.syncDirectory(root)

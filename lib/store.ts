@@ -87,7 +87,7 @@ export class MessageStore extends StoreEmitter {
     const parts = await openStore(directory, options, {
       onRoll: (segment) => {
         if (store === undefined) return
-        store.#admission.hadRoom()
+        store.#admission.hadRoom(segment.path)
         store.emit('roll', { file: segment.path, fromOffset: segment.fromOffset })
       },
       onWarning: (message, file) => {
@@ -152,13 +152,9 @@ export class MessageStore extends StoreEmitter {
       },
       syncDerived: () => this.#derived.sync(),
     })
-    this.#admission = new Admission({ options, clock, meter: parts.disk, log, progress: this.#group }, {
+    this.#admission = new Admission({
       // With the next turn: those who open a store hear of the first look as well, and nobody is called from within a put.
-      onLevel: (volume, previous) => setImmediate(() => this.emit('diskLevel', { volume, previous })),
-      onFull: (error) => setImmediate(() => this.emit('diskFull', { error })),
-      onPressure: (causes) => setImmediate(() => this.emit('pressure', { causes })),
-      onPressure: (causes) => setImmediate(() => this.emit('pressure', { causes })),
-      onWarning: (message, file) => setImmediate(() => this.emit('warning', { message, file })),
+      options, clock, meter: parts.disk, log, progress: this.#group, emit: (name, event) => setImmediate(() => this.emit(name, event)),
     })
     this.running = this.#admission.flags
     this.config = parts.config

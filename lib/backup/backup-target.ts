@@ -36,7 +36,7 @@ export class BackupTarget {
    */
   static async prepare(backend: Backend, path: string, store: { directory: string; logs: Iterable<string> }): Promise<BackupTarget> {
     const { files } = backend
-    const directories = [store.directory, ...store.logs].map((directory) => files.realPath(directory))
+    const directories = [store.directory, ...store.logs].map((directory) => realPathOf(files, directory))
     if (directories.some((directory) => lies(path, directory) || lies(directory, path))) {
       throw refused(path, 'within', 'it lies within the store, or the store within it: choose a directory elsewhere')
     }

@@ -3,6 +3,7 @@ import { checkCopy } from '../check/check-copy'
 import { StoreError } from '../errors'
 import { Checkpoint } from '../flush/checkpoint'
 import type { StoreParts } from '../open-store'
+import { logPathsOf } from '../options/options'
 import { MANIFEST_NAME, writeManifest } from '../recovery/manifest'
 import type { BackupOptions, BackupProgress, BackupResult } from '../types'
 import { readMarker } from './backup-marker'
@@ -97,7 +98,8 @@ export class Backups {
   }
 
   async #flush(): Promise<void> {
-    const { flush, parts: { log } } = this.#context
+    const { flush, parts: { log, config } } = this.#context
+    await config.persist()
     await flush()
     // Queues have no files before the log has one; if that came just now, all before it waits for the next flush.
     if (!log.isOnDisk) await flush()
@@ -105,7 +107,7 @@ export class Backups {
 
   #storeToCopy(): StoreToCopy {
     const { directory, backend: { files }, log, queues, index, checkpoint, options } = this.#context.parts
-    const logDirectories = new Set([options.storePathCommitLog, ...Array.from(log.segments, (segment) => dirname(segment.path))])
+    const logDirectories = new Set([...logPathsOf(options).all, ...Array.from(log.segments, (segment) => dirname(segment.path))])
     return { directory, logDirectories, files, log, queues, index, checkpoint }
   }
 

@@ -89,7 +89,7 @@ export class Snapshot {
     const last = this.#segments[this.#segments.length - 1]
     for (const { path, fromOffset, size } of this.#segments) {
       const file = { place: join('commitlog', segmentName(fromOffset)), path, mayVanish: false }
-      // The last one may be full, and its rest is then nothing; it is the one that an open writes to all the same.
+      // The last one is copied also where it is full: recovery may want to write to it.
       if (fromOffset === last!.fromOffset) yield { ...file, kind: 'growing', length: this.logEnd - fromOffset, size }
       else yield { ...file, kind: 'sealed' }
     }

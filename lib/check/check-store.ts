@@ -6,6 +6,7 @@ import { readLayout, type LayoutAction } from '../recovery/layout'
 import { scanLog } from '../recovery/log-scan'
 import { RecordCheck } from '../recovery/record-check'
 import { settleOptions, type StoreParts } from '../open-store'
+import { logPathsOf } from '../options/options'
 import { findLockHolder } from '../storage/native-backend'
 import { nonZeroRanges } from '../storage/zeros'
 import type { Damage, OpenOptions, RecoveryProgress } from '../types'
@@ -173,7 +174,7 @@ const layoutFindings: Partial<Record<LayoutAction, { kind: FindingKind; what: st
 }
 
 function checkLayout({ parts: { backend: { files }, options }, isLive, report }: PartsContext): void {
-  for (const { path, action, size } of readLayout(files, options.storePathCommitLog).entries) {
+  for (const { path, action, size } of readLayout(files, logPathsOf(options).all).entries) {
     const finding = layoutFindings[action]
     // A directory does no harm, and may be a mount point's own; a segment that is being made is of any size.
     const isFine = files.status(path)?.isDirectory !== false || (isLive && action !== 'ignored')
@@ -191,7 +192,7 @@ function checkCheckpoint({ parts: { backend: { files }, directory }, report }: P
 /** What could come back as messages after the next crash. */
 function checkBehindEnd({ parts: { backend: { files }, options, log }, report }: PartsContext): void {
   const end = log.maxOffset
-  for (const { path, action, fromOffset, size } of readLayout(files, options.storePathCommitLog).entries) {
+  for (const { path, action, fromOffset, size } of readLayout(files, logPathsOf(options).all).entries) {
     if ((action !== 'segment' && action !== 'completed') || fromOffset + size <= end) continue
     const descriptor = files.open(path, 'read')
     let from = Infinity

@@ -1,6 +1,5 @@
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import type { ResolvedOptions } from '../options/options'
 
 /** What some files take. */
 export interface FileUsage {
@@ -15,17 +14,17 @@ export interface FileUsage {
 const BLOCK = 512
 
 /** The files of a store by the directory of its root that they are in; what else is there is `other`. */
-export function usageOfStore({ storePathRootDir: root, storePathCommitLog }: Pick<ResolvedOptions, 'storePathRootDir' | 'storePathCommitLog'>): FileUsage[] {
-  const named = new Map([['commitlog', storePathCommitLog]])
-  for (const name of ['consumequeue', 'index', 'quarantine']) named.set(name, join(root, name))
-  const usages = [...named].map(([name, directory]) => usageBelow(name, directory, new Set()))
-  const other = usageBelow('other', root, new Set(named.values()))
+export function usageOfStore(root: string, logs: readonly string[]): FileUsage[] {
+  const named = new Map([['commitlog', logs]])
+  for (const name of ['consumequeue', 'index', 'quarantine']) named.set(name, [join(root, name)])
+  const usages = [...named].map(([name, directories]) => usageBelow(name, directories, new Set()))
+  const other = usageBelow('other', [root], new Set([...named.values()].flat()))
   return [...usages.filter(({ name, files }) => files > 0 || name !== 'quarantine'), other]
 }
 
-function usageBelow(name: string, directory: string, except: ReadonlySet<string>): FileUsage {
+function usageBelow(name: string, directories: readonly string[], except: ReadonlySet<string>): FileUsage {
   const usage: FileUsage = { name, files: 0, length: 0, onDisk: 0 }
-  const waiting = [directory]
+  const waiting = [...directories]
   for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
     for (const entry of entriesOf(next)) {
       const path = join(next, entry.name)

@@ -17,8 +17,8 @@ export type RecordVisitor = (bytes: Buffer, view: DataView, position: number, pa
 
 export interface FollowerOptions {
   backend: Backend
-  /** `…/commitlog` */
-  directory: string
+  /** Of the commit log. */
+  directories: readonly string[]
   /** Commit log offset to begin at. */
   from: number
   visit: RecordVisitor
@@ -160,9 +160,9 @@ export class LogFollower {
   }
 
   #entries(): { path: string; fromOffset: number; size: number }[] {
-    const { backend, directory } = this.#options
+    const { backend, directories } = this.#options
     try {
-      return readLayout(backend.files, directory).entries.filter(({ action }) => action === 'segment' || action === 'completed')
+      return readLayout(backend.files, directories).entries.filter(({ action }) => action === 'segment' || action === 'completed')
     } catch (error) {
       // A file may vanish or grow between listing it and looking at it: the next call sees what has become of it.
       if (error instanceof StoreError) return []

@@ -5,7 +5,7 @@ import type { CheckpointFields } from '../format/checkpoint-layout'
 import { MAGIC_V2, Position } from '../format/record'
 import { PROPERTY_SEPARATOR } from '../format/properties'
 import { Checkpoint } from '../flush/checkpoint'
-import type { UnusedProperty } from '../options/options'
+import { logPathsOf, type UnusedProperty } from '../options/options'
 import { readLayout } from '../recovery/layout'
 import { selectBackend } from '../storage/backend'
 import { findLockHolder } from '../storage/native-backend'
@@ -83,7 +83,7 @@ export async function readFacts(directory: string, open: OpenOptions): Promise<S
     // The store tells what it found in the next turn.
     await new Promise((resume) => setImmediate(resume))
     const { damage, milliseconds: _, ...recovery } = store.recovery
-    const layout = readLayout(files, store.options.storePathCommitLog)
+    const layout = readLayout(files, logPathsOf(store.options).all)
     facts.backend = store.backend
     facts.segmentSize = layout.segmentSize ?? null
     facts.segments = layout.entries.filter(({ action }) => action === 'segment' || action === 'completed').length

@@ -3,7 +3,9 @@ import { IndexOnDisk } from '../check/index-on-disk'
 import { indexFileSize } from '../format/index-layout'
 import { parseIndexFileName } from '../format/file-name'
 import { usedRatio } from '../guard/disk-level'
+import { placesOf, type Place } from '../guard/places'
 import type { StoreParts } from '../open-store'
+import { logPathsOf } from '../options/options'
 import type { Damage, RecoveryProgress } from '../types'
 import { usageOfStore, type FileUsage } from './file-usage'
 import { Tally, readLogStatistics, type Selection } from './log-statistics'
@@ -40,6 +42,8 @@ export interface VolumeStatistics {
   freeBytes: number
   /** 0 to 1. */
   usedRatio: number
+  /** Segments are made there. */
+  takesSegments: boolean
 }
 
 /** What `mqstore stats` tells; sizes in bytes, times in milliseconds since 1970. */
@@ -77,8 +81,8 @@ export async function readStatistics(
       lastSegmentUsedRatio: last === undefined ? null : Math.max(0, log.maxOffset - last.fromOffset) / last.size,
     },
     index: indexStatistics(parts),
-    files: usageOfStore(options),
-    volumes: volumesOf([directory, options.storePathCommitLog], machine),
+    files: usageOfStore(directory, logPathsOf(options).all),
+    volumes: volumesOf(placesOf(options), machine),
     times: { width: times.width, spans: times.spans },
     topics: topicStatistics(parts, topics, seconds, selection.topic),
     damage,
@@ -134,12 +138,14 @@ function indexStatistics({ backend: { files }, directory, options: { maxHashSlot
 }
 
 /** One for each volume that a directory of the store is on. */
-function volumesOf(paths: readonly string[], { disk }: Machine): VolumeStatistics[] {
+function volumesOf(places: readonly Place[], { disk }: Machine): VolumeStatistics[] {
   const volumes = new Map<number, VolumeStatistics>()
-  for (const path of paths) {
+  for (const { path, takesSegments } of places) {
     const usage = disk.usage(path)
-    if (usage === undefined || volumes.has(usage.device)) continue
-    volumes.set(usage.device, { path, totalBytes: usage.totalBytes, freeBytes: usage.freeBytes, usedRatio: usedRatio(usage) })
+    if (usage === undefined) continue
+    const { device, totalBytes, freeBytes } = usage
+    const known = volumes.get(device) ?? { path, totalBytes, freeBytes, usedRatio: usedRatio(usage), takesSegments: false }
+    volumes.set(device, { ...known, takesSegments: known.takesSegments || takesSegments })
   }
   return [...volumes.values()]
 }

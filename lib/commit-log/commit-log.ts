@@ -5,11 +5,12 @@ import { recordWriterFor } from '../storage/record-writer'
 import type { Segment } from '../storage/segment'
 import { SegmentList } from '../storage/segment-list'
 import type { PreparedRecord } from './message-encoder'
+import type { SegmentPlacement } from './segment-placement'
 import { POPULATE_WINDOW, SegmentSupply, assertNotReplaced } from './segment-supply'
 
 export interface CommitLogOptions {
   backend: Backend
-  directory: string
+  placement: SegmentPlacement
   /** Bytes. */
   segmentSize: number
   /** Whether each record ends in a CRC over all of it (5.x, `enabledAppendPropCRC`). */
@@ -66,6 +67,11 @@ export class CommitLog {
   /** The largest record, or batch of records, that a segment takes. */
   get recordSizeMax(): number {
     return this.segmentSize - BLANK_LENGTH
+  }
+
+  /** Where its segments are made. */
+  get placement(): SegmentPlacement {
+    return this.#options.placement
   }
 
   /** Blocks that are its own already, and still to be written; by the file that has them. */

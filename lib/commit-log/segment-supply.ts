@@ -3,13 +3,14 @@ import { StoreError } from '../errors'
 import { segmentName } from '../format/file-name'
 import type { Backend } from '../storage/ports'
 import { Segment } from '../storage/segment'
+import type { SegmentPlacement } from './segment-placement'
 
 /** Pages made present ahead of the writer, in bytes. */
 export const POPULATE_WINDOW = 16 << 20
 
 export interface SegmentSupplyOptions {
   backend: Backend
-  directory: string
+  placement: SegmentPlacement
   /** Bytes. */
   segmentSize: number
   warn(message: string, file: string): void
@@ -29,7 +30,6 @@ interface Prepared {
  */
 export class SegmentSupply {
   readonly #backend: Backend
-  readonly #directory: string
   readonly #segmentSize: number
   readonly #options: SegmentSupplyOptions
   #prepared: Prepared | undefined
@@ -41,7 +41,6 @@ export class SegmentSupply {
   constructor(options: SegmentSupplyOptions) {
     this.#options = options
     this.#backend = options.backend
-    this.#directory = options.directory
     this.#segmentSize = options.segmentSize
   }
 
@@ -169,7 +168,7 @@ export class SegmentSupply {
   }
 
   #path(fromOffset: number): string {
-    return join(this.#directory, segmentName(fromOffset))
+    return join(this.#options.placement.directoryFor(fromOffset), segmentName(fromOffset))
   }
 }
 

@@ -40,6 +40,8 @@ export class ConsumeQueue {
   toldOffset = -1
   /** Commit log offset: what the queue has of messages before it is deleted. */
   logBegin: number
+  /** Its files have more than it has: {@link finishTruncation} is due. */
+  isBegunAnew = false
   /** An entry is missing that others follow. */
   hasGap = false
   readonly #owner: QueueOwner
@@ -153,6 +155,13 @@ export class ConsumeQueue {
     this.files.distrustNames()
     this.#minOffset = Math.min(this.#minOffset, index)
     this.#readLogEnd()
+  }
+
+  /** What the queue has is of one that was deleted: it begins with the message that lies at `logBegin`. */
+  beginAnew(logBegin: number): void {
+    this.truncate(0)
+    this.logBegin = logBegin
+    this.isBegunAnew = true
   }
 
   /** Writes entry `index` anew, which is there and wrong. */

@@ -8,6 +8,13 @@ import { RECORD_LENGTH_MIN } from '../format/record'
  */
 export type Placement = 'known' | 'append' | 'replace' | 'nowhere' | 'unseen'
 
+/** A message that says it is the first of a queue. */
+interface FirstMessage {
+  offset: number
+  size: number
+  tagsCode: number
+}
+
 /**
  * Decides where the messages found in the log go. No CRC covers what a message says of its place, unless there is one over
  * the whole record: where two disagree, one must not cost the other its place.
@@ -15,6 +22,8 @@ export type Placement = 'known' | 'append' | 'replace' | 'nowhere' | 'unseen'
 export class QueuePlacement {
   /** Queues whose last message left places free before it, by the first of these. */
   readonly #leaps = new Map<ConsumeQueue, number>()
+  /** The last message of each queue, where it says that it is the first and others come before it. */
+  readonly #firsts = new Map<ConsumeQueue, FirstMessage>()
 
   /**
    * @param claimed the number that the message says it has
@@ -23,6 +32,7 @@ export class QueuePlacement {
    */
   decide(queue: ConsumeQueue, claimed: number, offset: number, mayBegin: boolean): Placement {
     this.#settleLeap(queue, claimed)
+    this.#settleFirst(queue, claimed)
     if (claimed >= 0 && claimed < queue.maxOffset) return this.#isIntruded(queue, claimed, offset) ? 'replace' : 'known'
     // Queues are in the order of the log: what lies before the end of one cannot be its next message.
     if (offset < queue.logEnd) return 'nowhere'
@@ -32,6 +42,22 @@ export class QueuePlacement {
     this.#leaps.set(queue, queue.maxOffset)
     queue.skipTo(claimed)
     return 'append'
+  }
+
+  /** Behind {@link decide}: the message says that it is the first of the queue, and all that the queue has comes before it. */
+  noteFirst(queue: ConsumeQueue, first: FirstMessage): void {
+    this.#firsts.set(queue, first)
+  }
+
+  /** Who goes on behind that one proves that the queue was deleted, and that these are of the one that came after it. */
+  #settleFirst(queue: ConsumeQueue, claimed: number): void {
+    const first = this.#firsts.get(queue)
+    if (first === undefined) return
+    this.#firsts.delete(queue)
+    if (claimed !== 1) return
+    this.#leaps.delete(queue)
+    queue.beginAnew(first.offset)
+    queue.append(first.offset, first.size, first.tagsCode)
   }
 
   /** The message is of this queue and has a wrong number: its place stays, and nothing is there. */

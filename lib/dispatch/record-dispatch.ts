@@ -48,12 +48,16 @@ export class RecordDispatch {
    */
   found({ bytes, topic, queueId, queueOffset, offset, size, sysFlag, storeTimestamp, places }: FoundRecord, mayBegin: boolean): boolean {
     // A log from elsewhere may say anything: no queue is made outside of its directory. And a queue that was deleted stays so.
-    if (isQueued(sysFlag) && queueId >= 0 && topic.canHaveQueues && offset >= (topic.deletedUpTo.get(queueId) ?? 0)) {
+    const deletedUpTo = topic.deletedUpTo.get(queueId) ?? 0
+    if (isQueued(sysFlag) && queueId >= 0 && topic.canHaveQueues && offset >= deletedUpTo) {
       const queue = this.#queues.findOrCreate(topic, queueId)
+      const saysItIsFirst = queueOffset === 0 && mayBegin && queue.maxOffset > 0 && offset >= queue.logEnd
       const placement = this.#placement.decide(queue, queueOffset, offset, mayBegin)
       if (placement === 'unseen') return false
       if (placement === 'append') queue.append(offset, size, this.#tagsCodeOf(bytes, places, topic, storeTimestamp))
       if (placement === 'replace') queue.mend(queueOffset, offset, size, this.#tagsCodeOf(bytes, places, topic, storeTimestamp))
+      if (saysItIsFirst) this.#placement.noteFirst(queue, { offset, size, tagsCode: this.#tagsCodeOf(bytes, places, topic, storeTimestamp) })
+      if (queue.logBegin > deletedUpTo) topic.deletedUpTo.set(queueId, queue.logBegin)
     }
     if (this.#index !== undefined && isIndexed(sysFlag) && offset > this.#index.coveredOffset) {
       this.#indexKeys(bytes, places, topic.hash, offset, storeTimestamp, this.#index)

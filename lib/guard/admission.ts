@@ -3,7 +3,7 @@ import { StoreError, type Pressure } from '../errors'
 import type { Backlog } from '../flush/derived-flush'
 import type { ResolvedOptions } from '../options/options'
 import type { Clock, DiskMeter } from '../storage/ports'
-import type { DiskLevel, DiskVolume } from '../types'
+import type { DiskVolume, StoreEvents } from '../types'
 import { DiskGuard } from './disk-guard'
 import { placesOf } from './places'
 import { PressureGauge, type FlushProgress } from './pressure-gauge'
@@ -18,15 +18,8 @@ export interface AdmissionContext {
   meter: DiskMeter
   log: CommitLog
   progress: FlushProgress
-}
-
-export interface AdmissionEvents {
-  onLevel(volume: DiskVolume, previous: DiskLevel): void
-  /** Messages are refused from now on, since there is no room. */
-  onFull(error: StoreError): void
-  /** Something else holds up messages than before, or nothing any more. */
-  onPressure(causes: Pressure[]): void
-  onWarning(message: string, file: string): void
+  /** Tells whoever listens, and not from within a put. */
+  emit<Name extends keyof StoreEvents>(name: Name, event: StoreEvents[Name]): void
 }
 
 /** Decides whether messages are taken, by flags, disks and flush, and says why not. */
@@ -34,28 +27,28 @@ export class Admission {
   readonly flags = new RunningFlags()
   readonly #options: ResolvedOptions
   readonly #clock: Clock
-  readonly #events: AdmissionEvents
+  readonly #emit: AdmissionContext['emit']
   readonly #disk: DiskGuard
   readonly #gauge: PressureGauge
   /** A call that had no room, until one has. */
   #lack: Pressure | undefined
   #fileOfBacklog = ''
-  /** Reasons that {@link AdmissionEvents.onPressure} has been told of. */
+  /** Reasons that the event `pressure` has told of. */
   #reasonsTold = ''
   #cancelTimer: (() => void) | undefined
 
-  constructor({ options, clock, meter, log, progress }: AdmissionContext, events: AdmissionEvents) {
+  constructor({ options, clock, meter, log, progress, emit }: AdmissionContext) {
     this.#options = options
     this.#clock = clock
-    this.#events = events
+    this.#emit = emit
     this.#disk = new DiskGuard({
       meter,
       clock,
       limits: options,
       places: placesOf(options),
       reserved: () => log.reserved,
-      onLevel: (volume, previous) => events.onLevel(volume, previous),
-      onBlind: (error, path) => events.onWarning(`the room on the disk cannot be told: ${error.message}`, path),
+      onLevel: (volume, previous) => emit('diskLevel', { volume, previous }),
+      onBlind: (error, file) => emit('warning', { message: `the room on the disk cannot be told: ${error.message}`, file }),
     })
     const { flushDiskType, flushIntervalCommitLog, flushCommitLogThoroughInterval } = options
     const waitMax = flushDiskType === 'SYNC_FLUSH' ? 0 : flushIntervalCommitLog + flushCommitLogThoroughInterval
@@ -164,7 +157,7 @@ export class Admission {
     })
     const full = this.#disk.fullByLimits
     const reason = error ?? (full && this.#beyondLimits(full))
-    if (reason !== undefined) this.#events.onFull(reason)
+    if (reason !== undefined) this.#emit('diskFull', { error: reason })
   }
 
   #tellPressure(): void {
@@ -172,7 +165,7 @@ export class Admission {
     const reasons = causes.map(({ reason }) => reason).join()
     if (reasons === this.#reasonsTold) return
     this.#reasonsTold = reasons
-    this.#events.onPressure(causes)
+    this.#emit('pressure', { causes })
   }
 
   #beyondLimits(volume: DiskVolume): StoreError {

@@ -141,9 +141,10 @@ export class DiskGuard {
     if (isNews) this.look()
   }
 
-  /** What had no room has it now. */
-  hadRoom(): void {
-    for (const volume of this.#volumes.values()) volume.lack = undefined
+  /** There was room for `file`. */
+  hadRoom(file: string): void {
+    const volume = volumeOf(this.#volumes, file)
+    if (volume !== undefined) volume.lack = undefined
     this.#settle()
   }
 

@@ -1,6 +1,6 @@
 import { join, sep } from 'node:path'
 import { indexFileSize } from '../format/index-layout'
-import type { ResolvedOptions } from '../options/options'
+import { logPathsOf, type ResolvedOptions } from '../options/options'
 
 /** A directory of the store. */
 export interface Place {
@@ -16,7 +16,7 @@ export function placesOf(options: ResolvedOptions): Place[] {
   const root = options.storePathRootDir
   return [
     { path: root, takesSegments: false, nextFileBytes: 0 },
-    { path: options.storePathCommitLog, takesSegments: true, nextFileBytes: options.mappedFileSizeCommitLog },
+    ...logPathsOf(options).writable.map((path) => ({ path, takesSegments: true, nextFileBytes: options.mappedFileSizeCommitLog })),
     { path: join(root, 'consumequeue'), takesSegments: false, nextFileBytes: options.mappedFileSizeConsumeQueue },
     { path: join(root, 'index'), takesSegments: false, nextFileBytes: indexFileSize(options.maxHashSlotNum, options.maxIndexNum) },
   ]

@@ -6,19 +6,16 @@ import { Histogram } from './histogram'
 import { messageTypeOf, type MessageType } from './message-type'
 import { histograms, type HistogramName, type Labels } from './metrics'
 
-/** Messages that came in with the same labels. */
-export interface Incoming {
-  labels: Labels
-  messages: number
-  bytes: number
-  sizes: Histogram
-}
-
 /** Messages that went out with the same labels. */
 export interface Outgoing {
   labels: Labels
   messages: number
   bytes: number
+}
+
+/** Messages that came in with the same labels. */
+export interface Incoming extends Outgoing {
+  sizes: Histogram
 }
 
 /** Files of one kind that were deleted for one reason. */

@@ -79,6 +79,11 @@ function path(value: string, description: string): StringDefinition {
   return { type: 'string', default: both(value), description, allowed: 'a path', accepts }
 }
 
+function pathList(description: string): StringDefinition {
+  const accepts = (given: string) => !given.includes('\0')
+  return { type: 'string', default: both(''), description, allowed: 'paths with commas between them', accepts }
+}
+
 function choice<Value extends string>(
   values: readonly Value[],
   value: Value | undefined,
@@ -114,7 +119,13 @@ export const optionTable: { readonly [Key in OptionKey]: DefinitionOf<ResolvedOp
     '${home}/store',
     'Directory of the store; the one given to open takes its place',
   ),
-  storePathCommitLog: path('${storePathRootDir}/commitlog', 'Directory of the commit log'),
+  storePathCommitLog: path(
+    '${storePathRootDir}/commitlog',
+    'Directory of the commit log, or several with commas between them, which take segments in turn',
+  ),
+  readOnlyCommitLogStorePaths: pathList(
+    'Directories of the commit log, with commas between them, in which no segment is made any more',
+  ),
   mappedFileSizeCommitLog: integer(
     'bytes',
     1_073_741_824,

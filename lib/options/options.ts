@@ -1,16 +1,16 @@
 import { homedir } from 'node:os'
-import { isAbsolute, join, relative, resolve, sep } from 'node:path'
 import { indexFileSize } from '../format/index-layout'
 import { readBrokerProperties, type PropertiesFile } from './broker-properties'
 import { readGivenOptions } from './given-options'
-import { invalidOption, unsupportedOption } from './option-errors'
+import { takesSegments } from './log-paths'
+import { invalidOption } from './option-errors'
 import { integerMaximum, optionKeys, optionTable, type OptionDefinition } from './option-table'
 import type { Choices } from './option-values'
 import type { Compatibility, ResolvedOptions, StoreOptions, UnusedProperty } from './store-options'
-import { oneLogDirectory } from './unsupported-features'
 
 export type { PropertiesFile } from './broker-properties'
 export { parseDelayLevels } from './delay-levels'
+export { logPathsOf, rerootCommitLogPath, resolveLogPaths, type LogPaths } from './log-paths'
 export type {
   Backend,
   BrokerRole,
@@ -21,9 +21,6 @@ export type {
   UnusedProperty,
   Visibility,
 } from './store-options'
-
-/** RocketMQ reads a `storePathCommitLog` with this in it as a list. */
-const pathSplitter = ','
 
 /**
  * Settles every option: what is given holds, else what the properties file says, else the default
@@ -47,20 +44,6 @@ export function resolveOptions(
   const options = withDefaults(choices, compatibility)
   checkCombinations(options, choices)
   return { options, unusedProperties: unused.sort((left, right) => left.line - right.line) }
-}
-
-/**
- * Where the commit log is when the store is opened in `directory`: a log beneath `storePathRootDir`
- * moves there with the rest, one elsewhere stays.
- */
-export function rerootCommitLogPath(
-  directory: string,
-  options: Pick<ResolvedOptions, 'storePathRootDir' | 'storePathCommitLog'>,
-): string {
-  const { storePathRootDir, storePathCommitLog } = options
-  const beneath = relative(resolve(storePathRootDir), resolve(storePathCommitLog))
-  const outside = beneath === '..' || beneath.startsWith(`..${sep}`) || isAbsolute(beneath)
-  return outside ? storePathCommitLog : join(directory, beneath)
 }
 
 /** Takes out what only 5.3 has. A program must not ask for it; a file may serve both versions. */
@@ -99,10 +82,11 @@ function withDefaults(choices: Choices, compatibility: Compatibility): ResolvedO
 }
 
 function checkCombinations(options: ResolvedOptions, choices: Choices): void {
-  const logPath = choices.get('storePathCommitLog')
-  if (logPath !== undefined && options.storePathCommitLog.includes(pathSplitter)) {
-    const { value, source } = logPath
-    throw unsupportedOption('storePathCommitLog', value, oneLogDirectory, source)
+  if (!takesSegments(options)) {
+    const { storePathCommitLog, readOnlyCommitLogStorePaths } = options
+    const blamed = readOnlyCommitLogStorePaths === '' ? 'storePathCommitLog' : 'readOnlyCommitLogStorePaths'
+    const allowed = `a list that leaves some directory of the commit log to be written to (${storePathCommitLog})`
+    throw invalidOption(blamed, options[blamed], allowed, choices.get(blamed)?.source)
   }
   const { maxHashSlotNum, maxIndexNum } = options
   if (indexFileSize(maxHashSlotNum, maxIndexNum) > integerMaximum) {

@@ -17,8 +17,15 @@ export type Visibility = 'written' | 'flushed' | 'confirmed'
 export interface StoreOptions {
   /** Directory of the store; the one given to open takes its place. Default `${home}/store`. */
   storePathRootDir?: string
-  /** Directory of the commit log. Default `${storePathRootDir}/commitlog`. */
+  /**
+   * Directory of the commit log, or several with commas between them, which take segments in turn.
+   * Default `${storePathRootDir}/commitlog`.
+   */
   storePathCommitLog?: string
+  /**
+   * Directories of the commit log, with commas between them, in which no segment is made any more.
+   */
+  readOnlyCommitLogStorePaths?: string
   /**
    * Length of a commit log file; existing stores keep theirs. In bytes, 1024 or more; default
    * 1073741824.

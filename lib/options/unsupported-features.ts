@@ -7,8 +7,6 @@ export interface UnsupportedFeature {
   reason: string
 }
 
-export const oneLogDirectory = 'the commit log has to be in one directory'
-
 const features: Readonly<Record<string, UnsupportedFeature>> = {
   enableDLegerCommitLog: offByDefault('DLedger keeps the commit log in files of another format'),
   enableControllerMode: offByDefault('masters chosen by a controller keep track of epochs'),
@@ -18,7 +16,6 @@ const features: Readonly<Record<string, UnsupportedFeature>> = {
   transientStorePoolEnable: offByDefault('messages would wait outside the log for their commit'),
   duplicationEnable: offByDefault('the end of what can be read would be set from outside'),
   storeType: { harmless: 'default', reason: 'queues are kept in files only, not in RocksDB' },
-  readOnlyCommitLogStorePaths: { harmless: '', reason: oneLogDirectory },
 }
 
 function offByDefault(reason: string): UnsupportedFeature {

@@ -1,4 +1,4 @@
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { StoreError } from '../errors'
 import { parseSegmentName } from '../format/file-name'
 import type { FileSystem } from '../storage/ports'
@@ -61,10 +61,11 @@ export interface Layout {
   entries: LayoutEntry[]
 }
 
-/** Reads the commit log directory and decides about each entry. Changes nothing. @throws ERR_SEGMENT_SIZE */
-export function readLayout(files: FileSystem, directory: string): Layout {
-  const found = (files.list(directory) ?? []).map((name) => {
-    const path = join(directory, name)
+/** Reads the directories of the commit log and decides about each entry. Changes nothing. @throws ERR_SEGMENT_SIZE, ERR_LOG_MISSING */
+export function readLayout(files: FileSystem, directories: readonly string[]): Layout {
+  const paths = directories.flatMap((directory) => (files.list(directory) ?? []).map((name) => join(directory, name)))
+  const found = paths.map((path) => {
+    const name = basename(path)
     const status = files.status(path)
     const fromOffset = parseSegmentName(name)
     return { path, fromOffset: fromOffset ?? -1, size: status?.size ?? 0, isDirectory: status?.isDirectory ?? false }
@@ -114,6 +115,28 @@ function assertSizes(entries: readonly LayoutEntry[], segmentSize: number | unde
         `${path} has ${size} bytes and begins at ${fromOffset}, but the segments of this log have ${segmentSize} and the ` +
           `one before it ends at ${end}: a file of another store has been copied here. Move it away`,
         { file: path, offset: fromOffset },
+      )
+    }
+    end = fromOffset + segmentSize!
+  }
+}
+
+/**
+ * Of a log in several directories, one that is not mounted leaves a hole, or takes the end: nobody is to write there.
+ * @param confirmedOffset the log is known to have reached this
+ * @throws ERR_LOG_MISSING
+ */
+export function assertComplete({ entries, segmentSize }: Layout, directories: readonly string[], confirmedOffset: number): void {
+  if (directories.length === 1) return
+  const segments = entries.filter(({ action }) => action === 'segment' || action === 'completed')
+  let end = segments[0]?.fromOffset ?? 0
+  for (const { fromOffset } of [...segments, { fromOffset: confirmedOffset }]) {
+    if (fromOffset > end) {
+      throw new StoreError(
+        'ERR_LOG_MISSING',
+        `the commit log lacks what begins at ${end}: one of its directories, ${directories.join(' or ')}, is not mounted or lacks ` +
+          'files. Mount or restore it. Nothing has been changed',
+        { offset: end },
       )
     }
     end = fromOffset + segmentSize!

@@ -60,7 +60,8 @@ export class QueueDeletion {
     const { queues, config, onFailed } = this.#context
     if (deleted.length > 0) await this.#commit(deleted)
     try {
-      await removeQueues(queues, config, deleted, places)
+      await config.forgetOffsets(places)
+      await queues.remove(deleted)
     } catch (error) {
       throw onFailed(error as Error)
     }
@@ -86,17 +87,20 @@ export class QueueDeletion {
   }
 }
 
-/** Removes what is left of queues that are deleted: at last the files, since they show an open that it is not done. */
-export async function removeQueues(
-  queues: ConsumeQueues, config: StoreConfig, deleted: readonly ConsumeQueue[], places: readonly { topic: string; queueId?: number }[],
-): Promise<void> {
-  await config.forgetOffsets(places)
-  await queues.remove(deleted)
-}
-
-/** Of a log that ends before what was deleted, by damage: what is stored there from now on is not deleted. */
-export async function limitDeleted(backend: Backend, manifestPath: string, queues: ConsumeQueues, logEnd: number): Promise<void> {
-  const limited = [...queues.deletedQueues()].filter(({ upTo }) => upTo > logEnd).map((queue) => ({ ...queue, upTo: logEnd }))
+/**
+ * What an open does about deletions that were interrupted, once the queues are there that came after them. Of a log that ends
+ * before what was deleted, by damage: what is stored there from now on is not deleted.
+ */
+export async function settleDeletions({ backend, manifestPath, queues, config, log }: {
+  backend: Backend
+  manifestPath: string
+  queues: ConsumeQueues
+  config: StoreConfig
+  log: CommitLog
+}): Promise<void> {
+  const deleted = [...queues.deletedQueues()]
+  await config.forgetOffsets(deleted.filter(({ topic, queueId }) => queues.find(topic, queueId) === undefined))
+  const limited = deleted.filter(({ upTo }) => upTo > log.maxOffset).map((queue) => ({ ...queue, upTo: log.maxOffset }))
   if (limited.length === 0) return
   for (const queue of limited) queues.setDeleted(queue)
   await writeManifest(backend, manifestPath, withDeleted(readManifest(backend, manifestPath), limited))

@@ -289,7 +289,7 @@ async function cutDerived(context: RecoveryContext, end: number, endsAreKnown: b
     const isAhead = queue.logEnd > end
     if (isAhead) await truncate(queue, queue.firstAtOrBehind(end))
     await queue.files.makeOwn(queue.maxOffset)
-    if (!readOnly && (isAhead || !endsAreKnown)) queue.finishTruncation()
+    if (!readOnly && (isAhead || !endsAreKnown || queue.isBegunAnew)) queue.finishTruncation()
   }
   if (index !== undefined && index.coveredOffset >= end) await index.cutFrom(end, true, () => pauseForIndex(context))
 }

@@ -7,7 +7,7 @@ import { isStoreError } from '../errors'
 import { QUEUE_ENTRY_LENGTH } from '../format/queue-entry'
 import { indexFileSize } from '../format/index-layout'
 import type { IndexFiles } from '../index-file/index-files'
-import type { ResolvedOptions } from '../options/options'
+import { logPathsOf, type ResolvedOptions } from '../options/options'
 import type { Backend, Clock, DiskMeter } from '../storage/ports'
 import type { Segment } from '../storage/segment'
 import type { DelayedDeletion, Deletion, DeletionReason, DeletionReport, RetentionOptions, SegmentInfo, StoreEvents } from '../types'
@@ -97,7 +97,7 @@ export class Cleaner {
 
   usedPercents(): UsedPercents {
     const { disk, options, queues } = this.#context
-    return usedPercents(disk, { logs: [options.storePathCommitLog], queues: queues.directory })
+    return usedPercents(disk, { logs: logPathsOf(options).writable, queues: queues.directory })
   }
 
   /** What is on its way out, and what keeps it. */
@@ -258,8 +258,12 @@ export class Cleaner {
 
   async #deleteQueueFiles(queue: ConsumeQueue, logMinOffset: number, report: DeletionReport): Promise<void> {
     const bytes = queue.files.entriesPerFile * QUEUE_ENTRY_LENGTH
-    while (this.#mayGoOn && queue.expiredFiles(logMinOffset) > 0) {
-      this.#note({ kind: 'consumequeue', file: await queue.files.removeFirst(), bytes, ...describeGone(logMinOffset) }, report)
+    const { betweenFlushes } = this.#context
+    while (this.#mayGoOn) {
+      // Not while the queue itself is deleted.
+      const file = await betweenFlushes(async () => (this.#mayGoOn && queue.expiredFiles(logMinOffset) > 0 ? queue.files.removeFirst() : undefined))
+      if (file === undefined) return
+      this.#note({ kind: 'consumequeue', file, bytes, ...describeGone(logMinOffset) }, report)
     }
   }
 

@@ -6,7 +6,7 @@ import type { BackupOptions, BackupProgress } from '../../lib/index'
 import { selectBackend } from '../../lib/storage/backend'
 import { firstFileDifference } from '../support/compare'
 import { expectNoDifference } from '../support/expect-no-difference'
-import { codeOf, filesOf, message, names, overwrite, withFiles } from '../store/support'
+import { StillClock, codeOf, filesOf, message, names, overwrite, withFiles } from '../store/support'
 import { append, beside, contentOf, numbersIn, open, range, readNumbers, sharedFiles } from './support'
 
 /*
@@ -141,6 +141,10 @@ t.test('on another device: what has been copied once is taken over from the back
   test.equal(await codeOf(() => store.backup(join(root, 'fourth'), { from: root })), 'ERR_BACKUP_TARGET')
 })
 
+function isMounted(directory: string): boolean {
+  return existsSync(directory) && statSync(directory).dev !== statSync(join(directory, '..')).dev
+}
+
 t.test('targets that are refused, and stay as they are', async (test) => {
   const root = test.testdir({ full: { file: 'x' }, file: 'x', empty: {} })
   const directory = join(root, 'store')
@@ -161,7 +165,7 @@ t.test('targets that are refused, and stay as they are', async (test) => {
     ['store', 'within'], ['store/config/copy', 'within'], ['.', 'within'], ['link/config', 'within'],
     ['new', 'other-store', { from: join(root, 'others') }], ['new', 'other-store', { from: join(root, 'empty') }],
   ]
-  if (process.platform === 'linux') cases.push(['/dev/shm', 'mount-point'])
+  if (isMounted('/dev/shm')) cases.push(['/dev/shm', 'mount-point'])
   for (const [target, reason, options] of cases) {
     await test.rejects(store.backup(target.startsWith('/') ? target : join(root, target), options), { code: 'ERR_BACKUP_TARGET', details: { reason } }, target)
   }
@@ -229,6 +233,39 @@ t.test('a copy that is looked through', async (test) => {
   overwrite(join(directory, 'commitlog', first!), 4, Buffer.from('damaged'))
   const { findings } = await store.backup(join(root, 'copy'), { verify: true })
   test.match(findings, [{ file: join(root, 'copy', 'commitlog', first!), offset: 0 }], 'is made all the same, and what is wrong is said')
+})
+
+t.test('nothing is deleted while files are copied', async (test) => {
+  const root = test.testdir()
+  const directory = join(root, 'store')
+  const clock = new StillClock()
+  const device = onAnotherDevice(directory)
+  let deleting: Promise<{ deleted: readonly unknown[] }> | undefined
+  const backend = withFiles(device, {
+    copyFile(...parameters) {
+      deleting ??= store.retention.deleteNow()
+      return device.files.copyFile(...parameters)
+    },
+  })
+  const store = await open(test, directory, { ports: { backend }, clock, deleteCommitLogFilesInterval: 0, deleteConsumeQueueFilesInterval: 0 })
+  append(store, 0, 100)
+  await store.flush()
+  clock.advance(1000 * 3_600_000)
+  await store.backup(join(root, 'copy'))
+  test.same((await deleting)?.deleted, [], 'though all but the last segment is old enough')
+  test.same(await readNumbers(test, join(root, 'copy')), range(0, 100))
+  test.ok((await store.retention.deleteNow()).deleted.length > 0, 'and then it is')
+})
+
+t.test('how far consumers have come is in the copy', async (test) => {
+  const root = test.testdir()
+  const store = await open(test, join(root, 'store'))
+  append(store, 0, 10)
+  const place = { topic: 'orders', queueId: 0, group: 'readers' }
+  store.config.consumerOffsets.commit({ ...place, offset: 3 })
+  await store.backup(join(root, 'copy'))
+  const copy = await open(test, join(root, 'copy'))
+  test.equal(copy.config.consumerOffsets.get(place), 3)
 })
 
 t.test('a queue that goes away meanwhile', async (test) => {

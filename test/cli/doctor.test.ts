@@ -24,7 +24,7 @@ const HOUR = 3_600_000
 const HARMLESS = 'fine'
 
 const volume: VolumeFacts = {
-  totalBytes: 100 * GIB, freeBytes: 60 * GIB, device: 1, paths: ['/data/store'], holdsLog: true, nextFilesBytes: GIB, filesLeft: 1_000_000,
+  totalBytes: 100 * GIB, freeBytes: 60 * GIB, device: 1, paths: ['/data/store'], takesSegments: true, nextFilesBytes: GIB, filesLeft: 1_000_000,
   mount: { point: '/data', type: 'ext4', options: ['rw', 'relatime'] },
 }
 

@@ -14,7 +14,7 @@ function follow(store: string, from = 0): { follower: LogFollower; offsets: numb
   const warnings: string[] = []
   const follower = new LogFollower({
     backend: selectBackend('auto'),
-    directory: join(store, 'commitlog'),
+    directories: [join(store, 'commitlog')],
     from,
     visit: (_bytes, view, position) => void offsets.push(readLong(view, position + Position.physicalOffset)),
     warn: (message) => void warnings.push(message),

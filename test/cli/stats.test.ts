@@ -30,7 +30,7 @@ t.test('what was put is what is counted', async (t) => {
   t.match(stats.log, { segments: 5, segmentSize: 16_384, minPhyOffset: 0 })
   t.equal(stats.log.maxPhyOffset, results[299]!.offset + results[299]!.bytes)
   t.equal(stats.log.lastSegmentUsedRatio, (stats.log.maxPhyOffset - 65_536) / 16_384)
-  t.strictSame(stats.volumes, [{ path: directory, totalBytes: 100 * 2 ** 30, freeBytes: 40 * 2 ** 30, usedRatio: 0.6 }])
+  t.strictSame(stats.volumes, [{ path: directory, totalBytes: 100 * 2 ** 30, freeBytes: 40 * 2 ** 30, usedRatio: 0.6, takesSegments: true }])
   t.strictSame(stats.topics.map(({ topic }: any) => topic), topics)
   for (const [index, { messages, bytes, queues }] of stats.topics.entries()) {
     t.strictSame({ messages, bytes }, { messages: 150, bytes: bytesOf((number) => number % 2 === index) })
@@ -61,6 +61,16 @@ t.test('one topic, and some of the time', async (t) => {
   }
   const none = await statsOf(directory, '--begin', String(NOW + SECOND))
   t.match(none, { messages: 0, oldest: null, messagesPerSecond: null, topics: [{ queues: [{ minOffset: 0, maxOffset: 75, messages: 0 }, {}] }, {}] })
+})
+
+t.test('a log in several directories', async (t) => {
+  const directory = join(t.testdir(), 'store')
+  const storePathCommitLog = ['a', 'b'].map((name) => join(directory, `log-${name}`)).join(',')
+  const results = await makeStore(directory, 300, { storePathCommitLog })
+  const stats = await statsOf(directory, '--set', `storePathCommitLog=${storePathCommitLog}`)
+  t.equal(stats.messages, results.length)
+  t.match(stats.files[0], { name: 'commitlog', files: 5, length: 5 * 16_384 })
+  t.strictSame(stats.volumes.map(({ takesSegments }: any) => takesSegments), [true])
 })
 
 t.test('damage is left out, and told', async (t) => {

@@ -4,7 +4,7 @@ import { Writable } from 'node:stream'
 import t from 'tap'
 import { run } from '../../lib/cli/run'
 import { Collector, command, spawnCommand, terminalOf } from './command'
-import { makeStore } from './store-of-messages'
+import { makeStore, smallFilesWords } from './store-of-messages'
 
 /* The story: somebody types a command wrong, and is told what is right. */
 
@@ -73,6 +73,22 @@ t.test('warnings go to stderr, progress only to a terminal', async (t) => {
   const sink = new Writable({ write: (_chunk, _, done) => done() })
   await run(['dump', directory], terminalOf({ stdout: sink, stderr: terminal }))
   t.match(shown, /\rreading queues: 0 of 4 queues, 0 %/)
+})
+
+t.test('long work says how far it is, where somebody watches', async (t) => {
+  const directory = join(t.testdir(), 'store')
+  await makeStore(directory, 300)
+  const verbs = [['info'], ['stats'], ['retention'], ['doctor', '--no-trial'], ['check'], ['repair', '--apply'], ['rebuild', 'queues', '--apply']]
+  for (const [verb, ...operands] of verbs) {
+    const words = [verb!, directory, ...operands, ...smallFilesWords]
+    const watched = Object.assign(new Collector(), { isTTY: true })
+    const { stdout } = await command(words, '', { stderr: watched })
+    t.match(watched.text, /\rreading (queues|index|log): \d/, `${verb} shows its progress`)
+    const lastLine = watched.text.split('\r').at(-1)!.split('\n').at(-1)!
+    t.equal(lastLine.trim(), '', `${verb} clears it in the end`)
+    t.notMatch(stdout, 'reading')
+    t.notMatch((await command(words)).stderr, 'reading')
+  }
 })
 
 t.test('a reader that has seen enough', async (t) => {

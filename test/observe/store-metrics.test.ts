@@ -218,6 +218,17 @@ t.test('the lag of consumer groups', async (t) => {
   t.strictSame(values(metrics, 'rocketmq_consumer_lag_messages', 'consumer_group', 'topic')['shop orders'], 0, 'asked anew each time')
 })
 
+t.test('the lag of the groups that the store keeps itself', async (t) => {
+  const { store } = await open(t)
+  const metrics = new StoreMetrics(store, { consumerOffsets: () => store.config.consumerOffsets })
+  t.teardown(() => metrics.stop())
+  for (const queueId of [0, 0, 1]) store.append(message({ queueId }))
+  store.config.consumerOffsets.commit({ group: 'shop', topic: 'orders', queueId: 0, offset: 1 })
+  store.config.consumerOffsets.commit({ group: 'shop', topic: 'orders', queueId: 1, offset: 0 })
+  store.config.consumerOffsets.commit({ group: 'billing', topic: 'orders', queueId: 0, offset: 2 })
+  t.strictSame(values(metrics, 'rocketmq_consumer_lag_messages', 'consumer_group', 'topic'), { 'shop orders': 2, 'billing orders': 0 })
+})
+
 t.test('files that were deleted, and why', async (t) => {
   const { store, clock, meter, deletions } = await openRetained(t)
   const metrics = new StoreMetrics(store, {})

@@ -13,6 +13,7 @@ import { resolveOptions } from '../../lib/options/options'
 const defaultsOf49 = {
   storePathRootDir: join(homedir(), 'store'),
   storePathCommitLog: join(homedir(), 'store', 'commitlog'),
+  readOnlyCommitLogStorePaths: '',
   mappedFileSizeCommitLog: 1_073_741_824,
   mappedFileSizeConsumeQueue: 6_000_000,
   flushDiskType: 'ASYNC_FLUSH',
@@ -89,7 +90,7 @@ function documentation(definition: OptionDefinition): string {
     const { minimum, maximum, unit } = definition
     const range = maximum === 2_147_483_647 ? `${minimum} or more` : `${minimum} to ${maximum}`
     text += `. In ${unit}, ${range}; default ${value}`
-  } else if (value !== undefined) {
+  } else if (value !== undefined && value !== '') {
     text += `. Default ${definition.type === 'boolean' ? value : `\`${value}\``}`
   }
   text += '.'

@@ -18,7 +18,7 @@ export class SetMeter implements DiskMeter {
   usedPercent = 10
 
   usage(): DiskUsage {
-    return { totalBytes: 100_000, freeBytes: 1000 * (100 - this.usedPercent), device: 1 }
+    return { totalBytes: 1e11, freeBytes: 1e9 * (100 - this.usedPercent), device: 1 }
   }
 }
 

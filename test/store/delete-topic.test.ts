@@ -298,3 +298,46 @@ t.test('without the log the queues that were deleted say that there was one', as
   fill(again, [['orders', 0]], 2)
   t.same(read(again, 'orders'), numbered('orders0', 2))
 })
+
+t.test('without the list, queues that are made again show where one was deleted', async (t) => {
+  const directory = join(t.testdir(), 'store')
+  const store = await openStore(t, directory)
+  fill(store, places, 30)
+  await store.deleteTopic('orders')
+  fill(store, [['orders', 0]], 15, 'new ')
+  fill(store, [['orders', 1]], 1, 'new ')
+  await store.close()
+  for (const [name, change] of [
+    ['gone', (place: string) => rmSync(place)],
+    ['damaged', (place: string) => writeFileSync(place, 'none')],
+  ] as const) {
+    const copy = copyAsIfKilled(directory, `${directory}-${name}`)
+    change(join(copy, 'mqstore-manifest.json'))
+    rmSync(join(copy, 'consumequeue'), { recursive: true })
+    const again = await openStore(t, copy)
+    t.same(read(again, 'orders', 0), numbered('new orders0', 15), name)
+    t.same(read(again, 'orders', 1), numbered('orders1', 30), 'a single message is no proof')
+    t.equal(again.append(message({ topic: 'orders' })).queueOffset, 15)
+    await again.close()
+    const third = await openStore(t, copy)
+    t.same(read(third, 'orders', 0).length, 16)
+    await third.close()
+    markUnclean(copy)
+    t.same(read(await openStore(t, copy), 'orders', 0).length, 16, 'what was found is known from now on')
+  }
+})
+
+t.test('without the list, behind a crash', async (t) => {
+  const directory = join(t.testdir(), 'store')
+  const store = await openStore(t, directory)
+  fill(store, places, 30)
+  await store.deleteTopic('orders')
+  fill(store, [['orders', 0]], 15, 'new ')
+  await store.flush()
+  const copy = copyAsIfKilled(directory, `${directory}-killed`)
+  writeFileSync(join(copy, 'mqstore-manifest.json'), 'none')
+  const again = await openStore(t, copy)
+  t.same(read(again, 'orders', 0), numbered('new orders0', 15))
+  await again.flush()
+  t.same(names(copy, 'consumequeue', 'orders', '0'), ['00000000000000000000', '00000000000000000200'])
+})

@@ -37,14 +37,14 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'puts-go-on-after-a-failure', file: 'store.js',
-    from: 'throw stopped(this.#failure.code, this.#failure);', to: ';', killedBy: { test: 'flush/durability' },
+    from: 'throw (0, stop_1.stopped)(error.code, error);', to: ';', killedBy: { test: 'flush/durability' },
   },
   {
     name: 'no-directory-sync', file: 'storage/segment.js',
     from: 'await this.#backend.files.syncDirectory((0, node_path_1.dirname)(this.path));', to: '', killedBy: inSimulation(3000),
   },
   {
-    name: 'checkpoint-before-the-queues', file: 'store.js',
+    name: 'checkpoint-before-the-queues', file: 'flush/derived-flush.js',
     from: 'await queues.sync();',
     to: 'checkpoint.fields.physicMsgTimestamp = checkpoint.fields.logicsMsgTimestamp = timestamp; await checkpoint.write(); await queues.sync();',
     killedBy: inSimulation(10_000),
@@ -107,6 +107,18 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'fault-mark-ignored', file: 'storage/segment.js',
     from: 'return this.#mapping?.findFault?.(from, to);', to: 'return undefined;', killedBy: { test: 'store/cut-files' },
+  },
+  {
+    name: 'deletion-not-noted', file: 'recovery/queue-deletion.js',
+    from: 'await manifest.writeDeleted(noted);', to: '', killedBy: { test: 'store/delete-crash' },
+  },
+  {
+    name: 'interrupted-deletion-left-as-it-is', file: 'open-store.js',
+    from: 'await queues.remove(queues.leftovers);', to: ';', killedBy: { test: 'store/delete-crash' },
+  },
+  {
+    name: 'config-not-flushed', file: 'config/config-file.js',
+    from: 'await this.#files.sync(descriptor);', to: '', killedBy: { test: 'config/crash' },
   },
   {
     name: 'segment-left-behind-on-a-full-disk', file: 'commit-log/segment-supply.js',

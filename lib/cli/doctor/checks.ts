@@ -285,10 +285,10 @@ function lookAtReservedTime({ segments, segmentSize }: OpenedFacts, { options, d
   // What a few minutes brought says nothing about days.
   if (typeof options === 'string' || first === undefined || last === undefined || last - first < HOUR) return []
   const { fileReservedTime, cleanFileForciblyEnable, diskSpaceCleanForciblyRatio, diskSpaceWarningLevelRatio } = options.values
-  const { freeBytes, totalBytes } = directory!.volumes.find(({ holdsLog }) => holdsLog)!
   const bytesPerHour = ((segments.length - 1) * segmentSize * HOUR) / (last - first)
   const limit = cleanFileForciblyEnable ? diskSpaceCleanForciblyRatio : diskSpaceWarningLevelRatio
-  const room = segments.length * segmentSize + freeBytes - bytesLeftAt(limit, totalBytes)
+  const left = directory!.volumes.filter(({ takesSegments }) => takesSegments).map(({ freeBytes, totalBytes }) => freeBytes - bytesLeftAt(limit, totalBytes))
+  const room = left.reduce((sum, bytes) => sum + bytes, segments.length * segmentSize)
   const hours = Math.max(0, Math.floor(room / bytesPerHour))
   const text = `at ${bytesText(Math.round(bytesPerHour * 24))} a day there is room for ${hours === 0 ? 'less than an hour' : durationText(hours * HOUR)} of messages`
   if (hours >= fileReservedTime) return fine(`${text}; they are kept for ${durationText(fileReservedTime * HOUR)}`)

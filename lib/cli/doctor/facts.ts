@@ -5,7 +5,7 @@ import { isStoreError } from '../../errors'
 import { parseIndexFileName } from '../../format/file-name'
 import { isWithin, placesOf, type Place } from '../../guard/places'
 import { settleOptions } from '../../open-store'
-import { rerootCommitLogPath, type ResolvedOptions, type UnusedProperty } from '../../options/options'
+import { logPathsOf, resolveLogPaths, type ResolvedOptions, type UnusedProperty } from '../../options/options'
 import { readLayout } from '../../recovery/layout'
 import { findLockHolder } from '../../storage/native-backend'
 import type { Backend, DiskUsage } from '../../storage/ports'
@@ -61,7 +61,8 @@ export interface DirectoryFacts {
 export interface VolumeFacts extends DiskUsage {
   /** Those of the store that lie on it, the outermost first. */
   paths: string[]
-  holdsLog: boolean
+  /** Segments are made there. */
+  takesSegments: boolean
   /** What the next files take that are made there, in bytes. */
   nextFilesBytes: number
   filesLeft: number | undefined
@@ -137,20 +138,21 @@ interface DirectoryContext {
 async function readDirectory(path: string, context: DirectoryContext): Promise<DirectoryFacts> {
   const { options, backend, machine, probes, holder } = context
   const { files } = backend
-  const log = resolve(rerootCommitLogPath(path, options))
+  const settled = { ...options, ...resolveLogPaths(path, options) }
+  const logs = logPathsOf(settled)
   const isStore = ['commitlog', 'consumequeue', 'checkpoint'].some((name) => files.status(join(path, name)) !== undefined)
   const store = isStore ? await readStore(path, context) : undefined
   const segmentSize = typeof store === 'object' ? store.segmentSize : options.mappedFileSizeCommitLog
   const indexDirectory = join(path, 'index')
-  const usage = usageOfStore({ storePathRootDir: path, storePathCommitLog: log })
+  const usage = usageOfStore(path, logs.all)
   return {
     path,
     isStore,
     lock: { exists: files.status(join(path, 'lock')) !== undefined, holder: holder === undefined ? undefined : `process ${holder}` },
     ownerId: statSync(nearestExisting(path)).uid,
-    unwritable: findUnwritable(path, log),
-    volumes: readVolumes(placesOf({ ...options, storePathRootDir: path, storePathCommitLog: log, mappedFileSizeCommitLog: segmentSize }), machine),
-    probe: probes ? await probeFileSystem(backend, log) : undefined,
+    unwritable: findUnwritable(path, logs.writable),
+    volumes: readVolumes(placesOf({ ...settled, mappedFileSizeCommitLog: segmentSize }), machine),
+    probe: probes ? await probeFileSystem(backend, logs.writable[0]!) : undefined,
     quarantine: usage.find(({ name }) => name === 'quarantine')?.onDisk ?? 0,
     indexFileSizes: (files.list(indexDirectory) ?? [])
       .filter((name) => parseIndexFileName(name) !== undefined)
@@ -167,10 +169,10 @@ function readVolumes(places: readonly Place[], { disk, filesLeft, read }: Machin
     let volume = volumes.get(usage.device)
     if (volume === undefined) {
       const mount = findMount(read('/proc/self/mountinfo'), existing)
-      volumes.set(usage.device, volume = { ...usage, paths: [], holdsLog: false, nextFilesBytes: 0, filesLeft: filesLeft(existing), mount })
+      volumes.set(usage.device, volume = { ...usage, paths: [], takesSegments: false, nextFilesBytes: 0, filesLeft: filesLeft(existing), mount })
     }
     if (!volume.paths.some((known) => isWithin(known, path))) volume.paths.push(path)
-    volume.holdsLog ||= takesSegments
+    volume.takesSegments ||= takesSegments
     volume.nextFilesBytes += nextFileBytes
   }
   return [...volumes.values()]
@@ -185,7 +187,7 @@ async function readStore(path: string, { openOptions, backend: { files } }: Dire
   }
   try {
     const { label, story, damage } = store.recovery
-    const entries = readLayout(files, store.options.storePathCommitLog).entries.filter(({ action }) => action === 'segment')
+    const entries = readLayout(files, logPathsOf(store.options).all).entries.filter(({ action }) => action === 'segment')
     const queues = store.queues()
     return {
       label,
@@ -220,11 +222,11 @@ function firstStoreTimestamp(store: MessageStore, offset: number): number | unde
 }
 
 /** Looks at the directories and at the files of the log; of the queues at their topics only. */
-function findUnwritable(path: string, log: string): string | undefined {
+function findUnwritable(path: string, logs: readonly string[]): string | undefined {
   const existing = nearestExisting(path)
   if (existing !== path) return isWritable(existing) ? undefined : existing
   const below = (directory: string): string[] => [directory, ...namesIn(directory).map((name) => join(directory, name))]
-  return [...below(path), ...below(log), ...below(join(path, 'consumequeue')), ...below(join(path, 'index'))]
+  return [...below(path), ...logs.flatMap(below), ...below(join(path, 'consumequeue')), ...below(join(path, 'index'))]
     .find((file) => file !== dirname(file) && !isWritable(file))
 }
 

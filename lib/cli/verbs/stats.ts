@@ -75,11 +75,11 @@ function describeVolumes({ volumes, oldest, newest, bytesPerSecond }: StoreStati
     const where = volumes.length > 1 ? `: ${path}` : ''
     return ['volume', `${bytesText(freeBytes)} left of ${bytesText(totalBytes)}, ${percentText(usedRatio)} used${where}`]
   })
-  // The last one is that of the log. What a minute brought says nothing about a day.
-  const volume = volumes.at(-1)
-  if (volume === undefined || newest === null || newest - oldest! < MINUTE) return rows
+  const freeBytes = volumes.filter(({ takesSegments }) => takesSegments).reduce((sum, volume) => sum + volume.freeBytes, 0)
+  // What a minute brought says nothing about a day.
+  if (newest === null || newest - oldest! < MINUTE) return rows
   const perDay = (bytesPerSecond! * DAY) / SECOND
-  const lasts = durationText((volume.freeBytes / perDay) * DAY)
+  const lasts = durationText((freeBytes / perDay) * DAY)
   return [...rows, ['', `at ${bytesText(Math.round(perDay))} a day, and if nothing were deleted, full in ${lasts}`]]
 }
 

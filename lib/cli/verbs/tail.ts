@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { readDispatchProperties, tagsCodeInQueue } from '../../dispatch/record-dispatch'
 import { Position, isQueued } from '../../format/record'
 import { StoredMessage } from '../../format/stored-message'
-import { parseDelayLevels, type ResolvedOptions } from '../../options/options'
+import { logPathsOf, parseDelayLevels, type ResolvedOptions } from '../../options/options'
 import type { GetResult } from '../../read/get-result'
 import { selectBackend } from '../../storage/backend'
 import type { MessageStore } from '../../store'
@@ -58,7 +58,7 @@ async function followUntilCut(context: VerbContext, wanted: Wanted, last: number
   const lines: string[] = []
   const follower = new LogFollower({
     backend: selectBackend(options.backend),
-    directory: options.storePathCommitLog,
+    directories: logPathsOf(options).all,
     from,
     visit: collect(wanted, options, lines),
     warn: (message) => output.message(`warning: ${message}`),
