@@ -92,11 +92,16 @@ export function classify(facts: LayoutFacts): (typeof layoutCases)[number] {
     (row.size === 'any' || row.size === facts.size))!
 }
 
-/** The size that most files have; the largest of those, since a crash only makes files shorter. */
+/**
+ * The largest size that the names of all files are multiples of, since a crash only makes files shorter; where none is, the one
+ * that most files have.
+ */
 function findSegmentSize(files: readonly { fromOffset: number; size: number }[]): number | undefined {
-  const sizes = new Map<number, number>()
-  for (const { size } of files) if (size > 0) sizes.set(size, (sizes.get(size) ?? 0) + 1)
-  const [mostFrequent] = [...sizes].sort(([leftSize, left], [rightSize, right]) => right - left || rightSize - leftSize)
+  const counts = new Map<number, number>()
+  for (const { size } of files) if (size > 0) counts.set(size, (counts.get(size) ?? 0) + 1)
+  const fitting = [...counts.keys()].filter((size) => files.every(({ fromOffset }) => fromOffset % size === 0))
+  if (fitting.length > 0) return Math.max(...fitting)
+  const [mostFrequent] = [...counts].sort(([leftSize, left], [rightSize, right]) => right - left || rightSize - leftSize)
   return mostFrequent?.[0]
 }
 

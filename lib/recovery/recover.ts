@@ -226,15 +226,18 @@ function findUnfilled(log: CommitLog, scanStart: number, cut: ReadonlyMap<Consum
  * Tells damage, which is stepped over, from a torn tail, which is cut: by what the checkpoint and an orderly close
  * vouch for. Where nothing does, the checkpoint being lost, whole messages are kept rather than cut.
  */
-function damageTest({ checkpoint, isClean, queues }: RecoveryContext): LogScanOptions['isDamage'] {
+function damageTest(context: RecoveryContext): LogScanOptions['isDamage'] {
+  const { checkpoint, isClean, queues, log } = context
   const { confirmPhyOffset, physicMsgTimestamp } = checkpoint.fields
+  // A time from before the first message is damage itself.
+  const hasTime = physicMsgTimestamp >= Math.max(1, firstStoreTimestamp(log.segments.first!, makeCheck(context)))
   const flushedUpTo = Math.max(confirmPhyOffset, isClean ? queues.dispatchedTo : 0)
   return (finding, offset, lastStoreTimestamp) => {
     if (offset < flushedUpTo) return true
     if (isClean) return finding === 'bad'
     // 4.9 keeps no offset, but a time. Of two messages of the same time one may have been flushed and the other not; what one
     // recovery has stepped over the next one must step over too, since messages have been acknowledged behind it.
-    if (confirmPhyOffset === 0) return physicMsgTimestamp === 0 || lastStoreTimestamp <= physicMsgTimestamp
+    if (confirmPhyOffset === 0) return !hasTime || lastStoreTimestamp <= physicMsgTimestamp
     return false
   }
 }

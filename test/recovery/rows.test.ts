@@ -37,6 +37,14 @@ async function expectRecovered(t: Test, directory: string, label: string, count 
   return report
 }
 
+async function countMessages(store: MessageStore): Promise<number> {
+  let count = 0
+  for (const { topic, queueId, minOffset } of store.queues()) {
+    for await (const message of store.read({ topic, queueId, offset: minOffset, follow: false })) count += message.queueId === queueId ? 1 : 0
+  }
+  return count
+}
+
 t.test('@fresh: a new directory', async (t) => {
   const store = await MessageStore.open(temporaryDirectory(t), small)
   t.equal(store.recovery.label, '@fresh')
@@ -263,6 +271,37 @@ t.test('@short: a segment that lost its end, which was never written to, gets it
   const report = await expectRecovered(t, directory, '@clean')
   t.match(report.files, [{ file: last, action: 'completed' }])
   t.equal(statSync(last).size, SEGMENT)
+})
+
+t.test('@short: most segments may have lost their ends, the names say how long they were', async (t) => {
+  const directory = await makeStore(t, COUNT)
+  const files = segmentFiles(directory)
+  t.ok(files.length > 2)
+  const [first, , third] = files
+  for (const file of [first!, third!, ...files.slice(3)]) truncateSync(file, 99)
+  const store = await MessageStore.open(directory, small)
+  t.match(store.recovery.damage, [{ file: first, resumeOffset: SEGMENT }])
+  t.equal(statSync(first!).size, SEGMENT)
+  t.ok((await countMessages(store)) > 20, 'what is in the second one is there')
+  await store.close()
+})
+
+t.test('a checkpoint with a time from before the first message vouches for nothing, and costs nothing', async (t) => {
+  const directory = temporaryDirectory(t)
+  const live = `${directory}-live`
+  const writer = await MessageStore.open(live, { ...small, compatibility: '4.9' })
+  appendMessages(writer, 0, COUNT)
+  await writer.flush()
+  cpSync(live, directory, { recursive: true })
+  await writer.close()
+  const [, second] = segmentFiles(directory)
+  overwrite(second!, 4096, Buffer.alloc(20))
+  overwrite(join(directory, 'checkpoint'), 0, Buffer.alloc(4))
+
+  const store = await MessageStore.open(directory, { ...small, compatibility: '4.9' })
+  t.match(store.recovery, { label: '@crash', damage: [{ file: second }] })
+  t.ok((await countMessages(store)) >= COUNT - 2, 'all are there but the one that was hit')
+  await store.close()
 })
 
 t.test('@long: a segment of another store is refused, and nothing is changed', async (t) => {
