@@ -277,6 +277,7 @@ export interface BackupOptions {
   from?: string
   /** Ends the backup with its reason; what was there before stays. */
   signal?: AbortSignal
+  /** Called now and then, between pieces of work. */
   onProgress?(progress: BackupProgress): void
   /** Reads the whole copy and looks for what is wrong with it, as `mqstore check` does, before it takes its place; default false. */
   verify?: boolean

@@ -4,8 +4,8 @@ import { makeDurableDirectory } from '../storage/durable-directory'
 import type { Backend, FileSystem } from '../storage/ports'
 import { MARKER_NAME, readMarker, writeMarker, type BackupMarker } from './backup-marker'
 
-/** Files removed between two pauses. */
-const REMOVED_AT_ONCE = 64
+/** Files removed between two pauses: each may take some milliseconds. */
+const REMOVED_AT_ONCE = 8
 
 /**
  * Where a backup goes. It is made beside its place, under another name, and takes the place when it is whole; the one that was

@@ -7,8 +7,10 @@ import type { FileToCopy } from './snapshot'
 
 /** Bytes written or asked for at once. */
 const CHUNK = 1 << 20
+/** So few bytes are copied at once: to have another thread do it would take longer. */
+const small = Buffer.alloc(64 << 10)
 /** Files handled between two pauses, where they are small. */
-const FILES_AT_ONCE = 64
+const FILES_AT_ONCE = 16
 /** From this many directories on, one flush of the file system is cheaper than one each. */
 const WHOLE_FILE_SYSTEM_FROM = 64
 
@@ -134,7 +136,8 @@ export class FileCopier {
       }
       for (let at = files.nextData(source, from, length); at < length; at = files.nextData(source, at, length)) {
         const end = Math.min(at + CHUNK, length)
-        await files.copyRange(source, target, at, end)
+        if (end - at > small.length) await files.copyRange(source, target, at, end)
+        else files.write(target, small, 0, files.read(source, small, 0, end - at, at), at)
         await this.#count(end - at)
         at = end
       }

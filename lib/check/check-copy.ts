@@ -7,7 +7,8 @@ import type { Finding } from './finding'
 /** Looks through a copy of an open store, with the options of that one. */
 export async function checkCopy(directory: string, { options, backend }: StoreParts): Promise<Finding[]> {
   const findings: Finding[] = []
-  const open = { ...options, storePathRootDir: directory, storePathCommitLog: join(directory, 'commitlog'), ports: { backend } }
+  const paths = { storePathRootDir: directory, storePathCommitLog: join(directory, 'commitlog'), readOnlyCommitLogStorePaths: '' }
+  const open = { ...options, ...paths, ports: { backend } }
   await checkStore(directory, open as OpenOptions, {
     onFinding: async (finding) => {
       findings.push(finding)

@@ -1,6 +1,6 @@
 import { isStoreError, type ErrorCode } from '../errors'
 
-/** What the process tells its caller, see docs/cli.md. */
+/** What the process tells its caller, see docs/operations.md. */
 export const ExitCode = { fine: 0, findings: 1, usage: 2, locked: 3, failed: 4 } as const
 
 export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode]

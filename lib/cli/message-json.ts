@@ -6,7 +6,7 @@ export interface MessageLineOptions {
   withoutBody?: boolean
 }
 
-/** A message as a line of JSON; names and order of the fields are docs/cli.md's. */
+/** A message as a line of JSON; other programs go by the names and the order of the fields. */
 export function messageLine(message: StoredMessage, { tagsCode, withoutBody = false }: MessageLineOptions): string {
   const before = JSON.stringify({
     topic: message.topic,

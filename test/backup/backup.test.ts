@@ -273,15 +273,19 @@ t.test('a queue that goes away meanwhile', async (test) => {
   const directory = join(root, 'store')
   const real = selectBackend('auto')
   const gone = join(directory, 'consumequeue', 'orders', '1')
+  let isCopying = false
   const backend = withFiles(real, {
-    copyRange(...parameters) {
-      if (existsSync(gone)) rmSync(gone, { recursive: true })
-      return real.files.copyRange(...parameters)
+    truncate(...parameters) {
+      if (isCopying && existsSync(gone)) rmSync(gone, { recursive: true })
+      real.files.truncate(...parameters)
     },
   })
   const store = await open(test, directory, { ports: { backend } })
   append(store, 0, 60)
+  await store.flush()
+  isCopying = true
   await store.backup(join(root, 'copy'))
+  test.notOk(existsSync(gone))
   const copy = await open(test, join(root, 'copy'))
   test.same(numbersIn(copy), range(0, 60), 'is there: it was when the backup began')
   await copy.close()
@@ -295,13 +299,14 @@ t.test('a disk without room', async (test) => {
     if (failing) throw new StoreError('ERR_DISK_FULL', 'no room', { reason: 'ENOSPC' })
   }
   const backend = withFiles(real, {
-    copyRange(...parameters) {
+    truncate(...parameters) {
       noRoom()
-      return real.files.copyRange(...parameters)
+      real.files.truncate(...parameters)
     },
   })
   const store = await open(test, join(root, 'store'), { ports: { backend } })
   append(store, 0, 60)
+  await store.flush()
   failing = true
   test.equal(await codeOf(() => store.backup(join(root, 'copy'))), 'ERR_DISK_FULL')
   test.same(beside(join(root, 'copy')), ['store'], 'nothing is left')

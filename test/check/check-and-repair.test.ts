@@ -273,7 +273,7 @@ t.test('a store without its log', async (t) => {
   await makeStore(directory, MESSAGES)
   renameSync(join(directory, 'commitlog'), join(directory, 'elsewhere'))
   t.strictSame(kindsOf(await check(directory)), ['log-missing'])
-  t.match(await repair(directory, '--apply'), { exitCode: 1, lines: [{ steps: 0 }], stderr: /1 findings cannot be repaired/ })
+  t.match(await repair(directory, '--apply'), { exitCode: 1, lines: [{ steps: 0 }], stderr: /^1 finding cannot be repaired/ })
   t.match(await command(['rebuild', directory, 'queues', '--apply']), { exitCode: 4, stderr: /ERR_LOG_MISSING/ })
   t.ok(existsSync(join(directory, 'consumequeue')))
 })
@@ -348,7 +348,7 @@ t.test('for people', async (t) => {
   t.match(await command(['repair', directory, '--apply', ...smallFilesWords]), { exitCode: 0, stdout: 'nothing to do\n' })
   change(segment(4)(directory), 16_000, (bytes) => bytes.fill('stale'), 100)
   t.match(await command(['check', directory, ...smallFilesWords]), { stdout: /bytes behind the end of the log \(100 bytes\)\n +repair: copies them/ })
-  t.match(await command(['repair', directory, ...smallFilesWords]), { stdout: /^copy bytes 16000 to 16100 of .*\nopen the store/, stderr: /--apply/ })
+  t.match(await command(['repair', directory, ...smallFilesWords]), { stdout: /^copy  bytes 16000 to 16100 of .*\n +bytes behind the end of the log\nopen  the store\n/, stderr: /--apply/ })
   t.match(await command(['repair', directory, '--apply', ...smallFilesWords]), { stdout: /done \(@clean: .*what was taken out is in .*quarantine/ })
 })
 

@@ -341,3 +341,47 @@ t.test('without the list, behind a crash', async (t) => {
   await again.flush()
   t.same(names(copy, 'consumequeue', 'orders', '0'), ['00000000000000000000', '00000000000000000200'])
 })
+
+/** The queues that the list has as deleted. */
+function listedAsDeleted(directory: string): unknown {
+  return (JSON.parse(readFileSync(join(directory, 'mqstore-manifest.json'), 'utf8').split('\n')[0]!) as { deleted: unknown }).deleted
+}
+
+t.test('a log that has lost its end: what is stored there later is not deleted', async (t) => {
+  const directory = join(t.testdir(), 'store')
+  const store = await openStore(t, directory)
+  fill(store, places, 60)
+  await store.deleteTopic('orders')
+  const upTo = store.maxPhyOffset
+  await store.close()
+  const segments = names(directory, 'commitlog')
+  t.ok(segments.length > 2)
+  rmSync(join(directory, 'commitlog', segments.at(-1)!))
+  const again = await openStore(t, directory)
+  t.ok(again.maxPhyOffset < upTo)
+  fill(again, [['orders', 0]], 5, 'new ')
+  t.ok(again.maxPhyOffset < upTo, 'before the end as it was when the topic was deleted')
+  await again.close()
+  rmSync(join(directory, 'consumequeue'), { recursive: true })
+  t.same(read(await openStore(t, directory), 'orders'), numbered('new orders0', 5))
+})
+
+t.test('what was deleted is forgotten once the log begins behind it', async (t) => {
+  const directory = join(t.testdir(), 'store')
+  const store = await openStore(t, directory)
+  fill(store, places, 60)
+  await store.deleteTopic('orders')
+  const upTo = store.maxPhyOffset
+  t.same(listedAsDeleted(directory), [{ topic: 'orders', queueId: 0, upTo }, { topic: 'orders', queueId: 1, upTo }])
+  fill(store, [['orders', 0]], 60, 'new ')
+  await store.close()
+  t.same(listedAsDeleted(directory), [{ topic: 'orders', queueId: 0, upTo }, { topic: 'orders', queueId: 1, upTo }])
+  const behind = names(directory, 'commitlog').filter((name) => Number(name) < upTo)
+  for (const name of behind) rmSync(join(directory, 'commitlog', name))
+  await (await openStore(t, directory)).close()
+  t.same(listedAsDeleted(directory), [])
+  const again = await openStore(t, directory)
+  const left = read(again, 'orders')
+  t.ok(left.length > 0)
+  t.same(left, numbered('new orders0', 60).slice(-left.length))
+})
