@@ -30,6 +30,16 @@ const sections = [
   { title: 'Opening', names: ['OpenOptions', 'StoreOptions', 'Compatibility', 'FlushDiskType', 'BrokerRole', 'Visibility', 'ResolvedOptions', 'UnusedProperty', 'Clock'] },
   { title: 'Recovery', names: ['RecoveryReport', 'RecoveryProgress', 'Damage'] },
   { title: 'Room and flow', names: ['RunningFlags', 'RunningFlag', 'DiskVolume', 'DiskLevel', 'Pressure'] },
+  {
+    title: 'Retention',
+    names: ['Retention', 'RetentionOptions', 'RetentionPreview', 'PlannedDeletion', 'DelayedDeletion', 'SegmentInfo', 'DeletionReport', 'Deletion', 'DeletionReason'],
+  },
+  {
+    title: 'Consumer offsets and settings',
+    names: [
+      'StoreConfig', 'ConfigTable', 'ConsumerOffsets', 'ConsumerPlace', 'DelayOffsets', 'SettingsTable', 'TopicSettings', 'GroupSettings', 'UnconsumedMessage',
+    ],
+  },
   { title: 'Backup', names: ['BackupOptions', 'BackupProgress', 'BackupResult'] },
   { title: 'Events', names: ['StoreEvents'] },
   { title: 'Dispatchers', names: ['Dispatcher', 'DispatchRecord'] },
@@ -164,7 +174,8 @@ class Printer {
     const parts = []
     const bases = declaration.heritageClauses?.flatMap((clause) => clause.types.map((type) => type.getText())) ?? []
     if (bases.length > 0) parts.push(`Besides, it has what ${bases.map((base) => this.code(base)).join(' and ')} has.`)
-    const members = declaration.members.map((member) => this.checker.getSymbolAtLocation(member.name))
+    // An index signature has no name, and is explained by the interface.
+    const members = declaration.members.flatMap((member) => (member.name === undefined ? [] : [this.checker.getSymbolAtLocation(member.name)]))
     for (const member of members) {
       if (ts.isMethodSignature(member.valueDeclaration) && this.docOf(member).text === '') {
         this.problems.push(`${symbol.name}.${member.name} has no docstring`)
