@@ -174,6 +174,7 @@ export class MessageStore extends StoreEmitter {
       onFailed: (error) => this.#fail(error),
       emit: (name, event) => this.emit(name, event),
     })
+    this.on('deletion', () => this.#admission.noteDeletion())
   }
 
   // Writing

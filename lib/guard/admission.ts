@@ -59,7 +59,7 @@ export class Admission {
 
   /** Looks at disks and flush now and, unless nothing is stored anyway, again and again until {@link stop}. */
   start(): void {
-    this.look()
+    this.#look()
     if (!this.#options.readOnly) this.#cancelTimer = this.#clock.startTimer(LOOK_INTERVAL, () => this.start())
   }
 
@@ -67,12 +67,9 @@ export class Admission {
     this.#cancelTimer?.()
   }
 
-  /** To be called as well where files have gone: messages are taken again at once. */
-  look(): void {
-    this.#gauge.look()
-    this.#disk.look()
-    this.#lack = undefined
-    this.#settle()
+  /** There may be room again, which is used at once. */
+  noteDeletion(): void {
+    if (this.flags.has('DISK_FULL')) this.#look()
   }
 
   get volumes(): DiskVolume[] {
@@ -124,6 +121,13 @@ export class Admission {
       if (error !== undefined) throw this.#explain(error)
       return undefined
     })
+  }
+
+  #look(): void {
+    this.#gauge.look()
+    this.#disk.look()
+    this.#lack = undefined
+    this.#settle()
   }
 
   /** What an open store cannot change. */

@@ -18,11 +18,15 @@ export function placesOf(options: ResolvedOptions): Place[] {
     { path: root, takesSegments: false, nextFileBytes: 0 },
     ...logPathsOf(options).writable.map((path) => ({ path, takesSegments: true, nextFileBytes: options.mappedFileSizeCommitLog })),
     { path: join(root, 'consumequeue'), takesSegments: false, nextFileBytes: options.mappedFileSizeConsumeQueue },
-    { path: join(root, 'index'), takesSegments: false, nextFileBytes: indexFileSize(options.maxHashSlotNum, options.maxIndexNum) },
+    ...(options.messageIndexEnable ? [indexPlace(options)] : []),
   ]
+}
+
+function indexPlace({ storePathRootDir, maxHashSlotNum, maxIndexNum }: ResolvedOptions): Place {
+  return { path: join(storePathRootDir, 'index'), takesSegments: false, nextFileBytes: indexFileSize(maxHashSlotNum, maxIndexNum) }
 }
 
 /** Whether `path` is `directory` or lies in it. */
 export function isWithin(directory: string, path: string): boolean {
-  return path === directory || path.startsWith(directory + sep)
+  return path === directory || path.startsWith(directory.endsWith(sep) ? directory : directory + sep)
 }

@@ -9,7 +9,7 @@ import t, { type Test } from 'tap'
 import { isStoreError, type MessageStore, type StoreError } from '../../lib/index'
 import { StoreError as LibraryError } from '../../lib/errors'
 import { createMemoryBackend } from '../../lib/storage/memory-backend'
-import { START, codeOf, message, messageOfSize, openStore, withFiles, withGatedFlush, type TestOptions } from '../store/support'
+import { START, codeOf, message, messageOfSize, openStore, smallFiles, withFiles, withGatedFlush, type TestOptions } from '../store/support'
 import { SteppedClock } from '../torture/stepped-clock'
 import { FakeDisks } from './support'
 
@@ -193,6 +193,34 @@ t.test('a call that has no room makes the volume full until one has, and the nex
   t.same(store.running.names, [])
   await nextTurn()
   t.same(levels, ['ok -> full', 'full -> ok'])
+})
+
+t.test('room that retention has made is used at once', async (t) => {
+  const backend = createMemoryBackend()
+  const disks = new FakeDisks()
+  disks.usage = () => ({ totalBytes: 100 << 20, freeBytes: (100 - 18 * (backend.files.list(join(DIRECTORY, 'commitlog'))?.length ?? 0)) << 20, device: 1 })
+  const { store, clock } = await open(t, { ports: { backend } }, disks)
+  while (store.maxPhyOffset < 4.2 * smallFiles.mappedFileSizeCommitLog) store.append(messageOfSize(1000))
+  await store.flush()
+  clock.advance(LOOK)
+  t.ok(store.append(message()).isStored(), 'five files are 90 %')
+  while (store.maxPhyOffset < 4.6 * smallFiles.mappedFileSizeCommitLog) store.append(messageOfSize(1000))
+  clock.advance(LOOK)
+  t.equal(await codeOf(() => store.append(message())), 'ERR_DISK_FULL', 'with the next one that is prepared they are six')
+  const HOUR = 3_600_000
+  clock.advance(100 * HOUR)
+  const deleting = store.retention.deleteNow()
+  const pauses = async (count: number): Promise<void> => {
+    for (let pause = 0; pause < count; pause++) {
+      for (let turn = 0; turn < 20; turn++) await nextTurn()
+      clock.advance(100)
+    }
+  }
+  await pauses(5)
+  t.ok(store.minPhyOffset > 0)
+  t.ok(store.append(message()).isStored(), 'half a second later: before the next look')
+  await pauses(50)
+  await deleting
 })
 
 t.test('by hand, as before a shutdown', async (t) => {

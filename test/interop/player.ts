@@ -58,8 +58,22 @@ export class Player {
    * @returns for each store its dump, or why it cannot be opened
    */
   async readAll(stores: readonly { directory: string; settings: Readonly<object> }[], atOnce: number): Promise<(object[] | Error)[]> {
+    return this.#openAll({ command: 'read-all', atOnce }, stores)
+  }
+
+  /**
+   * Has many stores delete their old files, in `looks` looks, before they are dumped; the real engine only.
+   * @param forced whether it takes the disk for too full
+   */
+  async cleanAll(
+    stores: readonly { directory: string; settings: Readonly<object>; manually: boolean; looks: number }[], forced: boolean, atOnce: number,
+  ): Promise<(object[] | Error)[]> {
+    return this.#openAll({ command: 'clean-all', atOnce, forced }, stores)
+  }
+
+  async #openAll(request: { command: string; atOnce: number; forced?: boolean }, stores: readonly object[]): Promise<(object[] | Error)[]> {
     const requests = stores.map((store) => ({ ...store, output: newExchangeFile() }))
-    const { failures } = await this.#process.request({ command: 'read-all', stores: requests, atOnce })
+    const { failures } = await this.#process.request({ ...request, stores: requests })
     return (failures as (string | null)[]).map((failure, at) => {
       const { output } = requests[at]!
       const dump = failure === null ? completeLines<object>(output) : new Error(failure)

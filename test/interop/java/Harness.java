@@ -8,6 +8,7 @@ import java.io.FileOutputStream;
 import java.io.InputStreamReader;
 import java.io.PrintStream;
 import java.lang.reflect.Constructor;
+import java.lang.reflect.Method;
 import java.lang.reflect.Proxy;
 import java.net.Inet6Address;
 import java.net.InetSocketAddress;
@@ -69,7 +70,10 @@ public class Harness {
                 store = open(Paths.get(request.getString("directory")), request.getJSONObject("settings"));
                 break;
             case "read-all":
-                reply.put("failures", readAll(request.getJSONArray("stores"), request.getIntValue("atOnce")));
+                reply.put("failures", openAll(request.getJSONArray("stores"), request.getIntValue("atOnce"), (opened, wanted) -> { }));
+                break;
+            case "clean-all":
+                reply.put("failures", cleanAll(request.getJSONArray("stores"), request.getIntValue("atOnce"), request.getBooleanValue("forced")));
                 break;
             case "put":
                 putAll(Paths.get(request.getString("messages")), Paths.get(request.getString("results")), request.getIntValue("rounds"));
@@ -118,11 +122,40 @@ public class Harness {
         return opening;
     }
 
+    private interface Work {
+        void on(DefaultMessageStore opened, JSONObject request) throws Exception;
+    }
+
+    /** Has many stores delete their old files; forced: on a disk that is too full, whatever it is. */
+    private static String[] cleanAll(JSONArray stores, int atOnce, boolean forced) throws Exception {
+        String ratio = "rocketmq.broker.diskSpaceCleanForciblyRatio";
+        if (forced) System.setProperty(ratio, "-1");
+        else System.clearProperty(ratio);
+        return openAll(stores, atOnce, (opened, request) -> {
+            if (request.getBooleanValue("manually")) opened.executeDeleteFilesManually();
+            for (int look = 0; look < request.getIntValue("looks"); look++) {
+                // 5.3.3 cleans its queues by themselves
+                for (String name : new String[] {"cleanFilesPeriodically", "cleanQueueFilesPeriodically"}) invokeIfPresent(opened, name);
+                Thread.sleep(20); // whoever dispatches lets go of what he holds
+            }
+        });
+    }
+
+    private static void invokeIfPresent(DefaultMessageStore opened, String name) throws Exception {
+        try {
+            Method method = DefaultMessageStore.class.getDeclaredMethod(name);
+            method.setAccessible(true);
+            method.invoke(opened);
+        } catch (NoSuchMethodException absent) {
+            // of another version
+        }
+    }
+
     /**
      * Opens, dumps and closes many stores, some at the same time, since the engine sleeps through most of that.
      * @return for each store why it could not be read, or null
      */
-    private static String[] readAll(JSONArray stores, int atOnce) throws Exception {
+    private static String[] openAll(JSONArray stores, int atOnce, Work work) throws Exception {
         String[] failures = new String[stores.size()];
         ExecutorService readers = Executors.newFixedThreadPool(atOnce);
         for (int index = 0; index < failures.length; index++) {
@@ -132,6 +165,7 @@ public class Harness {
                 try {
                     DefaultMessageStore opened = open(Paths.get(request.getString("directory")), request.getJSONObject("settings"));
                     try {
+                        work.on(opened, request);
                         dump(opened, Paths.get(request.getString("output")));
                     } finally {
                         opened.shutdown();
