@@ -6,7 +6,7 @@ import { bodies, codeOf, message, openStore } from '../store/support'
  * The story: a service keeps messages in its own queues for minutes. They must not change or fault when the store
  * behind them has moved on, and a result that was given back must say so rather than show other bytes.
  *
- * Not proved here: results whose segments are deleted under them (the store does not delete yet).
+ * Not proved here: results whose segments are deleted under them (retention/deletion.test.ts).
  */
 
 const request = { topic: 'orders', queueId: 0, offset: 0 }
