@@ -100,6 +100,17 @@ public class Harness {
     }
 
     private static DefaultMessageStore open(Path directory, JSONObject settings) throws Exception {
+        DefaultMessageStore opening = construct(directory, settings);
+        if (!opening.load()) {
+            opening.shutdown();
+            throw new IllegalStateException("load failed");
+        }
+        opening.start();
+        return opening;
+    }
+
+    /** One at a time: a broker has one store, and what it shares with others of its process is not made for several threads. */
+    private static synchronized DefaultMessageStore construct(Path directory, JSONObject settings) throws Exception {
         MessageStoreConfig config = new MessageStoreConfig();
         config.setStorePathRootDir(directory.toString());
         config.setStorePathCommitLog(directory.resolve("commitlog").toString());
@@ -113,13 +124,7 @@ public class Harness {
         Constructor<?> constructor = DefaultMessageStore.class.getConstructors()[0];
         List<Object> parameters = new ArrayList<>(List.of(config, statistics(), listener, new BrokerConfig()));
         if (constructor.getParameterCount() == 5) parameters.add(new ConcurrentHashMap<>());
-        DefaultMessageStore opening = (DefaultMessageStore) constructor.newInstance(parameters.toArray());
-        if (!opening.load()) {
-            opening.shutdown();
-            throw new IllegalStateException("load failed");
-        }
-        opening.start();
-        return opening;
+        return (DefaultMessageStore) constructor.newInstance(parameters.toArray());
     }
 
     private interface Work {
@@ -171,6 +176,7 @@ public class Harness {
                         opened.shutdown();
                     }
                 } catch (Throwable failure) {
+                    failure.printStackTrace();
                     failures[place] = rootCause(failure).toString();
                 }
             });
