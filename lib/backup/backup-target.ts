@@ -1,6 +1,7 @@
-import { basename, dirname, join, sep } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { StoreError } from '../errors'
 import { makeDurableDirectory } from '../storage/durable-directory'
+import { isWithin } from '../storage/is-within'
 import type { Backend, FileSystem } from '../storage/ports'
 import { MARKER_NAME, readMarker, writeMarker, type BackupMarker } from './backup-marker'
 
@@ -37,7 +38,7 @@ export class BackupTarget {
   static async prepare(backend: Backend, path: string, store: { directory: string; logs: Iterable<string> }): Promise<BackupTarget> {
     const { files } = backend
     const directories = [store.directory, ...store.logs].map((directory) => realPathOf(files, directory))
-    if (directories.some((directory) => lies(path, directory) || lies(directory, path))) {
+    if (directories.some((directory) => isWithin(directory, path) || isWithin(path, directory))) {
       throw refused(path, 'within', 'it lies within the store, or the store within it: choose a directory elsewhere')
     }
     await makeDurableDirectory(files, dirname(path))
@@ -151,10 +152,6 @@ export class BackupTarget {
 export function realPathOf(files: FileSystem, path: string): string {
   if (files.status(path) !== undefined) return files.realPath(path)
   return join(realPathOf(files, dirname(path)), basename(path))
-}
-
-function lies(path: string, directory: string): boolean {
-  return path === directory || path.startsWith(directory.endsWith(sep) ? directory : directory + sep)
 }
 
 function refused(path: string, reason: string, text: string): StoreError {

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import type { CommitLog } from '../commit-log/commit-log'
-import { parseIndexFileName } from '../format/file-name'
+import { isIndexFileName } from '../format/file-name'
 import { INDEX_ENTRY_LENGTH, indexFileSize } from '../format/index-layout'
 import type { IndexGeometry } from '../index-file/index-file'
 import type { FileSystem } from '../storage/ports'
@@ -117,7 +117,7 @@ export class IndexComparison {
       const path = join(directory, name)
       const status = files.status(path)
       if (status === undefined || status.isDirectory) continue
-      if (parseIndexFileName(name) === undefined) {
+      if (!isIndexFileName(name)) {
         report({ kind: 'foreign-file', file: path, offset: 0, what: 'no index file', bytes: status.size })
       } else if (status.size === expected) {
         this.#files.push(new IndexOnDisk(files, path, geometry))

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { IndexOnDisk } from '../check/index-on-disk'
 import { indexFileSize } from '../format/index-layout'
-import { parseIndexFileName } from '../format/file-name'
+import { isIndexFileName } from '../format/file-name'
 import { usedRatio } from '../guard/disk-level'
 import { placesOf, type Place } from '../guard/places'
 import type { StoreParts } from '../open-store'
@@ -127,7 +127,7 @@ function topicStatistics(
 }
 
 function indexStatistics({ backend: { files }, directory, options: { maxHashSlotNum: slots, maxIndexNum: entries } }: StoreParts): StoreStatistics['index'] {
-  const names = (files.list(join(directory, 'index')) ?? []).filter((name) => parseIndexFileName(name) !== undefined)
+  const names = (files.list(join(directory, 'index')) ?? []).filter(isIndexFileName)
   const last = names.at(-1)
   const path = last === undefined ? undefined : join(directory, 'index', last)
   // How many entries a file has room for, only the options tell.

@@ -3,6 +3,7 @@ import { StoreError } from '../errors'
 import { parseEngineJson, printEngineJson, type JsonObject } from '../format/engine-json'
 import { makeDurableDirectory } from '../storage/durable-directory'
 import type { FileSystem } from '../storage/ports'
+import { readWholeFile, replaceWholeFile } from '../storage/whole-file'
 
 /**
  * One of the files in `config`, with the content before the last one beside it as `.bak`. The engine reads that where the file
@@ -48,14 +49,7 @@ export class ConfigFile {
   #read(path: string): { text: string; content?: JsonObject; reason?: string } | undefined {
     const size = this.#files.status(path)?.size
     if (size === undefined) return undefined
-    const bytes = Buffer.alloc(size)
-    const descriptor = this.#files.open(path, 'read')
-    try {
-      this.#files.read(descriptor, bytes, 0, size, 0)
-    } finally {
-      this.#files.close(descriptor)
-    }
-    const text = bytes.toString()
+    const text = readWholeFile(this.#files, path, size).toString()
     try {
       const content = parseEngineJson(text)
       return content === undefined ? { text } : { text, content }
@@ -64,18 +58,8 @@ export class ConfigFile {
     }
   }
 
-  async #replace(path: string, text: string): Promise<void> {
-    const draft = `${path}.tmp`
-    if (this.#files.status(draft) !== undefined) this.#files.remove(draft)
-    const bytes = Buffer.from(text)
-    const descriptor = this.#files.open(draft, 'create')
-    try {
-      this.#files.write(descriptor, bytes, 0, bytes.length, 0)
-      await this.#files.sync(descriptor)
-    } finally {
-      this.#files.close(descriptor)
-    }
-    this.#files.rename(draft, path)
+  #replace(path: string, text: string): Promise<void> {
+    return replaceWholeFile(this.#files, path, `${path}.tmp`, Buffer.from(text))
   }
 
   #damaged(reason: string): StoreError {

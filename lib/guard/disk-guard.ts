@@ -1,8 +1,9 @@
 import type { StoreError } from '../errors'
+import { isWithin } from '../storage/is-within'
 import type { Clock, DiskMeter, DiskUsage } from '../storage/ports'
 import type { DiskLevel, DiskVolume } from '../types'
 import { bytesLeftAt, crossed, excessOf, levelOf, thresholdsOf, type DiskOptions } from './disk-level'
-import { isWithin, type Place } from './places'
+import type { Place } from './places'
 
 /** What a queue, or the index, is taken to want. In bytes. */
 const ROOM_TO_GROW = 1 << 16

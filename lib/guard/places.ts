@@ -1,4 +1,4 @@
-import { join, sep } from 'node:path'
+import { join } from 'node:path'
 import { indexFileSize } from '../format/index-layout'
 import { logPathsOf, type ResolvedOptions } from '../options/options'
 
@@ -24,9 +24,4 @@ export function placesOf(options: ResolvedOptions): Place[] {
 
 function indexPlace({ storePathRootDir, maxHashSlotNum, maxIndexNum }: ResolvedOptions): Place {
   return { path: join(storePathRootDir, 'index'), takesSegments: false, nextFileBytes: indexFileSize(maxHashSlotNum, maxIndexNum) }
-}
-
-/** Whether `path` is `directory` or lies in it. */
-export function isWithin(directory: string, path: string): boolean {
-  return path === directory || path.startsWith(directory.endsWith(sep) ? directory : directory + sep)
 }

@@ -229,16 +229,16 @@ function findUnfilled(log: CommitLog, scanStart: number, cut: ReadonlyMap<Consum
 function damageTest(context: RecoveryContext): LogScanOptions['isDamage'] {
   const { checkpoint, isClean, queues, log } = context
   const { confirmPhyOffset, physicMsgTimestamp } = checkpoint.fields
-  // A time from before the first message is damage itself.
-  const hasTime = physicMsgTimestamp >= Math.max(1, firstStoreTimestamp(log.segments.first!, makeCheck(context)))
   const flushedUpTo = Math.max(confirmPhyOffset, isClean ? queues.dispatchedTo : 0)
   return (finding, offset, lastStoreTimestamp) => {
     if (offset < flushedUpTo) return true
     if (isClean) return finding === 'bad'
+    if (confirmPhyOffset !== 0) return false
     // 4.9 keeps no offset, but a time. Of two messages of the same time one may have been flushed and the other not; what one
     // recovery has stepped over the next one must step over too, since messages have been acknowledged behind it.
-    if (confirmPhyOffset === 0) return !hasTime || lastStoreTimestamp <= physicMsgTimestamp
-    return false
+    // A time from before the first message is damage itself, and none.
+    const hasTime = physicMsgTimestamp >= Math.max(1, firstStoreTimestamp(log.segments.first!, makeCheck(context)))
+    return !hasTime || lastStoreTimestamp <= physicMsgTimestamp
   }
 }
 

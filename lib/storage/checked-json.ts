@@ -1,5 +1,6 @@
 import { dirname } from 'node:path'
 import type { Backend } from './ports'
+import { readWholeFile, replaceWholeFile } from './whole-file'
 
 /** Bytes; nothing that is kept so is as long. */
 const LENGTH_MAX = 1 << 28
@@ -9,16 +10,7 @@ export async function writeCheckedJson(backend: Backend, path: string, value: ob
   const { files } = backend
   const content = Buffer.from(JSON.stringify(value))
   const bytes = Buffer.concat([content, Buffer.from(`\n${backend.crc32(content, 0, content.length)}\n`)])
-  const draft = `${path}.draft`
-  if (files.status(draft) !== undefined) files.remove(draft)
-  const descriptor = files.open(draft, 'create')
-  try {
-    files.write(descriptor, bytes, 0, bytes.length, 0)
-    await files.sync(descriptor)
-  } finally {
-    files.close(descriptor)
-  }
-  files.rename(draft, path)
+  await replaceWholeFile(files, path, `${path}.draft`, bytes)
   await files.syncDirectory(dirname(path))
 }
 
@@ -28,13 +20,7 @@ export function readCheckedJson(backend: Backend, path: string): object | 'damag
   const size = files.status(path)?.size
   if (size === undefined) return undefined
   if (size > LENGTH_MAX) return 'damaged'
-  const bytes = Buffer.alloc(size)
-  const descriptor = files.open(path, 'read')
-  try {
-    files.read(descriptor, bytes, 0, size, 0)
-  } finally {
-    files.close(descriptor)
-  }
+  const bytes = readWholeFile(files, path, size)
   const end = bytes.indexOf('\n')
   const isWhole = end >= 0 && bytes.toString('latin1', end) === `\n${backend.crc32(bytes, 0, end)}\n`
   return isWhole ? (JSON.parse(bytes.toString('utf8', 0, end)) as object) : 'damaged'

@@ -117,8 +117,8 @@ export const mutants: readonly Mutant[] = [
     from: 'await queues.remove(queues.leftovers);', to: ';', killedBy: { test: 'store/delete-crash' },
   },
   {
-    name: 'config-not-flushed', file: 'config/config-file.js',
-    from: 'await this.#files.sync(descriptor);', to: '', killedBy: { test: 'config/crash' },
+    name: 'config-not-flushed', file: 'storage/whole-file.js',
+    from: 'await files.sync(descriptor);', to: '', killedBy: { test: 'config/crash' },
   },
   {
     name: 'segment-left-behind-on-a-full-disk', file: 'commit-log/segment-supply.js',

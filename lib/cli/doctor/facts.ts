@@ -2,11 +2,12 @@ import { accessSync, constants, readdirSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { backendOf } from '../../check/backend-of'
 import { isStoreError } from '../../errors'
-import { parseIndexFileName } from '../../format/file-name'
-import { isWithin, placesOf, type Place } from '../../guard/places'
+import { isIndexFileName } from '../../format/file-name'
+import { placesOf, type Place } from '../../guard/places'
 import { settleOptions } from '../../open-store'
 import { logPathsOf, resolveLogPaths, type ResolvedOptions, type UnusedProperty } from '../../options/options'
 import { readLayout } from '../../recovery/layout'
+import { isWithin } from '../../storage/is-within'
 import { findLockHolder } from '../../storage/native-backend'
 import type { Backend, DiskUsage } from '../../storage/ports'
 import { MessageStore } from '../../store'
@@ -155,7 +156,7 @@ async function readDirectory(path: string, context: DirectoryContext): Promise<D
     probe: probes ? await probeFileSystem(backend, logs.writable[0]!) : undefined,
     quarantine: usage.find(({ name }) => name === 'quarantine')?.onDisk ?? 0,
     indexFileSizes: (files.list(indexDirectory) ?? [])
-      .filter((name) => parseIndexFileName(name) !== undefined)
+      .filter(isIndexFileName)
       .map((name) => files.status(join(indexDirectory, name))?.size ?? 0),
     store,
   }
