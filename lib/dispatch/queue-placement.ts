@@ -1,4 +1,5 @@
 import type { ConsumeQueue } from '../consume-queue/consume-queue'
+import type { Topic } from '../consume-queue/topic-table'
 import { RECORD_LENGTH_MIN } from '../format/record'
 
 /**
@@ -26,14 +27,15 @@ export class QueuePlacement {
   readonly #firsts = new Map<ConsumeQueue, FirstMessage>()
 
   /**
+   * @param topic that of the queue
    * @param claimed the number that the message says it has
    * @param offset where it lies in the log
    * @param mayBegin whether all earlier messages have been seen, so that a gap before this one is a true one
    */
-  decide(queue: ConsumeQueue, claimed: number, offset: number, mayBegin: boolean): Placement {
+  decide(topic: Topic, queue: ConsumeQueue, claimed: number, offset: number, mayBegin: boolean): Placement {
     this.#settleLeap(queue, claimed)
     this.#settleFirst(queue, claimed)
-    if (claimed >= 0 && claimed < queue.maxOffset) return this.#isIntruded(queue, claimed, offset) ? 'replace' : 'known'
+    if (claimed >= 0 && claimed < queue.maxOffset) return isIntruded(topic, queue, claimed, offset) ? 'replace' : 'known'
     // Queues are in the order of the log: what lies before the end of one cannot be its next message.
     if (offset < queue.logEnd) return 'nowhere'
     if (claimed === queue.maxOffset) return 'append'
@@ -76,13 +78,17 @@ export class QueuePlacement {
     this.#leaps.delete(queue)
     if (claimed === from || claimed === from + 1) queue.truncate(from)
   }
+}
 
-  /** Whether the place was made since the store opened, and is empty, or was this message's before. */
-  #isIntruded(queue: ConsumeQueue, claimed: number, offset: number): boolean {
-    if (claimed < queue.madeFrom) return false
-    if (queue.isLost(claimed)) return claimed === queue.maxOffset - 1
-    return queue.offsetAt(claimed) !== offset && queue.offsetInFiles(claimed) === offset
-  }
+/** Whether the place was made since the store opened, and is empty, or was this message's before, or who has it came from another queue. */
+function isIntruded(topic: Topic, queue: ConsumeQueue, claimed: number, offset: number): boolean {
+  if (claimed < queue.madeFrom) return false
+  if (queue.isLost(claimed)) return claimed === queue.maxOffset - 1
+  const taken = queue.offsetAt(claimed)
+  if (taken === offset) return false
+  if (queue.offsetInFiles(claimed) === offset) return true
+  for (const other of topic.queues.values()) if (other !== queue && other.offsetInFiles(claimed) === taken) return true
+  return false
 }
 
 /** The messages that a number says came before must have had room in the log. */

@@ -52,7 +52,7 @@ export class RecordDispatch {
     if (isQueued(sysFlag) && queueId >= 0 && topic.canHaveQueues && offset >= deletedUpTo) {
       const queue = this.#queues.findOrCreate(topic, queueId)
       const saysItIsFirst = queueOffset === 0 && mayBegin && queue.maxOffset > 0 && offset >= queue.logEnd
-      const placement = this.#placement.decide(queue, queueOffset, offset, mayBegin)
+      const placement = this.#placement.decide(topic, queue, queueOffset, offset, mayBegin)
       if (placement === 'unseen') return false
       if (placement === 'append') queue.append(offset, size, this.#tagsCodeOf(bytes, places, topic, storeTimestamp))
       if (placement === 'replace') queue.mend(queueOffset, offset, size, this.#tagsCodeOf(bytes, places, topic, storeTimestamp))

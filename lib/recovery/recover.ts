@@ -46,6 +46,8 @@ export interface RecoveryContext {
 /** Brings log, queues and index to one state, in which every whole message of the log has its place. */
 export async function recover(context: RecoveryContext): Promise<Omit<RecoveryReport, 'files' | 'milliseconds'>> {
   const { log, queues } = context
+  // Also what a wrong end of a queue says: the log behind it was on disk, whoever is hit there.
+  const closedTo = context.isClean ? queues.dispatchedTo : 0
   const endsAreRight = !context.isClean || !(await cutWrongEnds(context))
   const row = chooseCase({
     hasLog: log.segments.length > 0,
@@ -66,7 +68,7 @@ export async function recover(context: RecoveryContext): Promise<Omit<RecoveryRe
   const planned = findScanStart(context, row)
   const cut = new Map<ConsumeQueue, number>()
   const scannedFrom = context.isClean ? planned : await forgetFrom(context, planned, cut)
-  const { result, restartedFrom } = await scanAndDispatch(context, scannedFrom, cut)
+  const { result, restartedFrom } = await scanAndDispatch(context, scannedFrom, cut, closedTo)
   const from = log.segments.at(restartedFrom)!.fromOffset
   log.setEnd(result.end)
   log.lastStoreTimestamp = result.lastStoreTimestamp
@@ -179,8 +181,12 @@ function makeCheck({ checkCRC, forceVerifyPropCRC, backend }: RecoveryContext): 
   return new RecordCheck({ checkCRC, forceVerifyPropCRC, crc32: backend.crc32.bind(backend) })
 }
 
+/**
+ * @param cut the queues that have lost entries, and from where on
+ * @param closedTo how far the queues were when they were closed, 0 after a crash
+ */
 async function scanAndDispatch(
-  context: RecoveryContext, scanStart: number, cut: ReadonlyMap<ConsumeQueue, number>,
+  context: RecoveryContext, scanStart: number, cut: ReadonlyMap<ConsumeQueue, number>, closedTo: number,
 ): Promise<{ result: LogScanResult; restartedFrom: number }> {
   const { log, dispatch, queues, backend, checkCRC, forceVerifyPropCRC } = context
   const check = makeCheck(context)
@@ -188,13 +194,14 @@ async function scanAndDispatch(
   const scan = forceVerifyPropCRC ? undefined : backend.recordScan?.(checkCRC)
   const finder = new RecordFinder(queues)
   const total = log.segments.last!.toOffset - log.segments.at(scanStart)!.fromOffset
+  const ends = new Map([...queues].map((queue) => [queue, queue.maxOffset]))
   if (!context.isClean) dropCaches(context, scanStart)
   for (;;) {
     const mayBegin = scanStart === 0
     const result = await scanLog({
       segments: log.segments,
       check,
-      isDamage: damageTest(context),
+      isDamage: damageTest(context, closedTo),
       pause: (done) => context.pause({ phase: 'log', done, total, unit: 'bytes' }),
       visit: (bytes, view, position) => dispatch.found(finder.inBytes(bytes, view, position, check.parts), mayBegin),
       ahead: scan && {
@@ -205,6 +212,8 @@ async function scanAndDispatch(
     // A queue lacks messages from before the scan: look at all of the log.
     const restart = result.isComplete ? findUnfilled(log, scanStart, cut) : 0
     if (restart === scanStart) return { result, restartedFrom: scanStart }
+    // Whoever has a wrong number would lose a second place.
+    for (const queue of queues) await truncate(queue, ends.get(queue) ?? 0)
     scanStart = restart
   }
 }
@@ -226,10 +235,10 @@ function findUnfilled(log: CommitLog, scanStart: number, cut: ReadonlyMap<Consum
  * Tells damage, which is stepped over, from a torn tail, which is cut: by what the checkpoint and an orderly close
  * vouch for. Where nothing does, the checkpoint being lost, whole messages are kept rather than cut.
  */
-function damageTest(context: RecoveryContext): LogScanOptions['isDamage'] {
-  const { checkpoint, isClean, queues, log } = context
+function damageTest(context: RecoveryContext, closedTo: number): LogScanOptions['isDamage'] {
+  const { checkpoint, isClean, log } = context
   const { confirmPhyOffset, physicMsgTimestamp } = checkpoint.fields
-  const flushedUpTo = Math.max(confirmPhyOffset, isClean ? queues.dispatchedTo : 0)
+  const flushedUpTo = Math.max(confirmPhyOffset, closedTo)
   return (finding, offset, lastStoreTimestamp) => {
     if (offset < flushedUpTo) return true
     if (isClean) return finding === 'bad'

@@ -9,7 +9,7 @@ import t, { type Test } from 'tap'
 import { MessageStore, type RecoveryReport } from '../../lib/index'
 import { overwrite } from '../store/support'
 import {
-  SEGMENT, appendMessages, makeCrashedStore, makeStore, range, readNumbers, segmentFiles, small, temporaryDirectory,
+  SEGMENT, TOPICS, appendMessages, makeCrashedStore, makeStore, range, readNumbers, segmentFiles, small, temporaryDirectory,
 } from './support'
 
 const COUNT = 300
@@ -406,4 +406,23 @@ t.test('the list of the last close can hold anything, and does no harm', async (
     writeFileSync(join(directory, 'mqstore-manifest.json'), content)
     await expectRecovered(t, directory, '@clean-queue-damaged')
   }
+})
+
+t.test('closed in order, and the last messages but one are zeros, the ends of the queues with them: the last one is kept', async (t) => {
+  const directory = temporaryDirectory(t)
+  const options = { ...small, compatibility: '4.9' } as const
+  const writer = await MessageStore.open(directory, options)
+  appendMessages(writer, 0, COUNT)
+  const offsets = [4, 3, 2, 1].map((back) => {
+    const { topic, queueId } = { topic: TOPICS[(COUNT - back) % 2]!, queueId: Math.floor((COUNT - back) / 2) % 2 }
+    return writer.get({ topic, queueId, offset: writer.maxOffset(topic, queueId) - 1 }).commitLogOffsets[0]!
+  })
+  await writer.close()
+  const [from, , , to] = offsets as [number, number, number, number]
+  overwrite(segmentFiles(directory).at(-1)!, from % SEGMENT, Buffer.alloc(to - from))
+  rmSync(join(directory, 'consumequeue', TOPICS[(COUNT - 1) % 2]!, String(Math.floor((COUNT - 1) / 2) % 2)), { recursive: true })
+  const store = await MessageStore.open(directory, options)
+  t.same(await readNumbers(store), [...range(0, COUNT - 4), COUNT - 1])
+  t.match(store.recovery.damage, [{ offset: from, resumeOffset: to }])
+  await store.close()
 })
