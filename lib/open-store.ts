@@ -12,6 +12,7 @@ import { parseDelayLevels, logPathsOf, resolveLogPaths, resolveOptions, type Res
 import { AbortMarker } from './recovery/abort-marker'
 import { assertComplete, readLayout } from './recovery/layout'
 import { MANIFEST_NAME, lacksIndexFiles, lacksQueues, readManifest, writeManifest } from './recovery/manifest'
+import type { ManifestWriter } from './recovery/manifest-writer'
 import { openSegments } from './recovery/open-segments'
 import { settleDeletions } from './recovery/queue-deletion'
 import { recover } from './recovery/recover'
@@ -160,6 +161,27 @@ export async function openStore(
     for (const close of closing.reverse()) await close()
     throw error
   }
+}
+
+/** Writes what an orderly close leaves, once all that was stored is on the disk; the mark of an unclean stop goes last. */
+export async function finishParts({ config, index, log, abortMarker, backend, directory }: StoreParts, manifest: ManifestWriter): Promise<void> {
+  await config.persist()
+  index?.finish()
+  await index?.sync()
+  await manifest.writeLast()
+  await log.discardPrepared()
+  abortMarker.remove()
+  await backend.files.syncDirectory(directory)
+}
+
+/** Closes the files and gives the lock back. */
+export async function closeParts({ config, log, index, queues, checkpoint, lock }: StoreParts): Promise<void> {
+  config.close()
+  await log.close()
+  index?.close()
+  queues.close()
+  checkpoint.close()
+  lock?.release()
 }
 
 /** The options of an open, its properties file read. */

@@ -9,7 +9,7 @@ import { StoreEmitter } from './events'
 import { DerivedFlush } from './flush/derived-flush'
 import { FlushSchedule } from './flush/flush-schedule'
 import { GroupCommit } from './flush/group-commit'
-import { compareTexts } from './format/compare-texts'
+import { LogFlush } from './flush/log-flush'
 import { decodeMessageId } from './format/message-id'
 import { PropertyName } from './format/properties'
 import { isQueued } from './format/record'
@@ -17,18 +17,18 @@ import type { StoredMessage } from './format/stored-message'
 import { Admission } from './guard/admission'
 import type { RunningFlags } from './guard/running-flags'
 import { asStop, closed, stopped } from './guard/stop'
-import { openStore, type StoreParts } from './open-store'
+import { closeParts, finishParts, openStore, type StoreParts } from './open-store'
 import type { ResolvedOptions, UnusedProperty } from './options/options'
 import { PutResult } from './put-result'
 import { Retention } from './retention/retention'
 import { Arrivals } from './read/arrivals'
 import { EntryGuard } from './read/entry-guard'
-import { MessageGetter, visibleMaxOffset } from './read/get'
+import { MessageGetter } from './read/get'
 import type { GetResult } from './read/get-result'
 import { iterate } from './read/iterate'
 import { LogReader } from './commit-log/log-reader'
-import { nearestOffsetByTime, offsetByTime } from './read/offset-by-time'
 import { queryByKey, type QueryContext } from './read/query'
+import { QueueQueries } from './read/queue-queries'
 import { MANIFEST_NAME } from './recovery/manifest'
 import { ManifestWriter } from './recovery/manifest-writer'
 import { QueueDeletion, beingDeleted } from './recovery/queue-deletion'
@@ -56,6 +56,7 @@ export class MessageStore extends StoreEmitter {
   readonly #reader: LogReader
   readonly #getter: MessageGetter
   readonly #queryContext: QueryContext
+  readonly #queueQueries: QueueQueries
   readonly #dispatchers: Dispatchers
   readonly #group: GroupCommit
   readonly #schedule: FlushSchedule
@@ -122,10 +123,11 @@ export class MessageStore extends StoreEmitter {
       { log, queues, reader: this.#reader, guard, visibleOffset },
       { ...options, correctsOffset: options.brokerRole !== 'SLAVE' || options.offsetCheckInSlave },
     )
-    const { maxMsgsNumBatch, defaultQueryMaxNum } = options
+    const { maxMsgsNumBatch, defaultQueryMaxNum, compatibility } = options
     this.#queryContext = { index: parts.index, reader: this.#reader, queues, visibleOffset, maxMsgsNumBatch, defaultQueryMaxNum }
+    this.#queueQueries = new QueueQueries({ log, queues, reader: this.#reader, compatibility, visibleOffset })
     this.#dispatchers = new Dispatchers(dispatchers, this.#reader)
-    this.#group = new GroupCommit({ get maxOffset() { return log.maxOffset }, flush: (from, to) => this.#flushLog(from, to) }, clock, {
+    this.#group = new GroupCommit(new LogFlush(parts), clock, {
       onFlushed: (from, to, milliseconds) => this.#onFlushed(from, to, milliseconds),
       onFailed: (error) => this.#fail(error),
     })
@@ -142,7 +144,7 @@ export class MessageStore extends StoreEmitter {
         this.#derived.write()
         return this.#derived.backlog
       }),
-    }, options.compatibility === '5.3')
+    }, compatibility === '5.3')
     this.#schedule = new FlushSchedule(clock, options, {
       unflushedBytes: () => log.maxOffset - this.#group.flushedOffset,
       flushLog: () => this.#group.start(),
@@ -307,45 +309,31 @@ export class MessageStore extends StoreEmitter {
   /** The queue offset for a store time, see {@link OffsetByTimeRequest}; 0 for an unknown queue. */
   offsetByTime(request: OffsetByTimeRequest): number {
     this.#assertOpen()
-    const { log, queues, options } = this.#parts
-    const queue = queues.find(request.topic, request.queueId)
-    if (queue === undefined) return 0
-    const search = {
-      queue, log, reader: this.#reader, timestamp: request.timestamp,
-      minOffset: queue.minOffset(log.minOffset),
-      maxOffset: visibleMaxOffset(queue, this.visibleOffset),
-    }
-    return options.compatibility === '4.9' ? nearestOffsetByTime(search) : offsetByTime(search, request.boundary ?? 'lower')
+    return this.#queueQueries.offsetByTime(request)
   }
 
   /** Every queue, topics and then queue ids in the order of their UTF-16 texts. */
   queues(): QueueInfo[] {
     this.#assertOpen()
-    const infos = [...this.#parts.queues].map(({ topic, queueId }) => ({
-      topic, queueId, minOffset: this.minOffset(topic, queueId), maxOffset: this.maxOffset(topic, queueId),
-    }))
-    return infos.sort((left, right) => compareTexts(left.topic, right.topic) || compareTexts(String(left.queueId), String(right.queueId)))
+    return this.#queueQueries.all()
   }
 
   /** The first offset of a queue, 0 for an unknown one. */
   minOffset(topic: string, queueId: number): number {
     this.#assertOpen()
-    return this.#parts.queues.find(topic, queueId)?.minOffset(this.minPhyOffset) ?? 0
+    return this.#queueQueries.minOffset(topic, queueId)
   }
 
   /** One past the last visible offset of a queue, 0 for an unknown one. */
   maxOffset(topic: string, queueId: number): number {
     this.#assertOpen()
-    const queue = this.#parts.queues.find(topic, queueId)
-    return queue === undefined ? 0 : visibleMaxOffset(queue, this.visibleOffset)
+    return this.#queueQueries.maxOffset(topic, queueId)
   }
 
   /** Store time of a message in milliseconds, -1 when there is none at this place. */
   storeTimestamp(topic: string, queueId: number, offset: number): number {
     this.#assertOpen()
-    const queue = this.#parts.queues.find(topic, queueId)
-    const isThere = queue !== undefined && offset >= this.minOffset(topic, queueId) && offset < this.maxOffset(topic, queueId)
-    return isThere ? this.#reader.storeTimestamp(queue.offsetAt(offset)) : -1
+    return this.#queueQueries.storeTimestamp(topic, queueId, offset)
   }
 
   /** Store time of the first message of a queue, or of the log; -1 when there is none. */
@@ -496,7 +484,7 @@ export class MessageStore extends StoreEmitter {
   }
 
   async #close(): Promise<void> {
-    const { log, queues, index, checkpoint, lock, abortMarker, backend, options, directory } = this.#parts
+    const { options, directory } = this.#parts
     this.running.raise('CLOSED', () => {
       throw closed(directory)
     })
@@ -512,22 +500,11 @@ export class MessageStore extends StoreEmitter {
       if (this.#failure !== undefined) throw this.#failure
       // The mark stays: the next open makes what is missing from the log.
       if (this.#derived.backlog !== undefined) throw this.#derived.backlog
-      await this.config.persist()
-      index?.finish()
-      await index?.sync()
-      await this.#manifest.writeLast()
-      await log.discardPrepared()
-      abortMarker.remove()
-      await backend.files.syncDirectory(directory)
+      await finishParts(this.#parts, this.#manifest)
     } finally {
       await this.#group.settle()
       await this.#derived.settle()
-      this.config.close()
-      await log.close()
-      index?.close()
-      queues.close()
-      checkpoint.close()
-      lock?.release()
+      await closeParts(this.#parts)
       this.emit('closed', {})
     }
   }
@@ -551,16 +528,6 @@ export class MessageStore extends StoreEmitter {
       for (const damage of this.recovery.damage) this.emit('damage', damage)
       this.emit('recovered', this.recovery)
     })
-  }
-
-  async #flushLog(from: number, to: number): Promise<void> {
-    const { log, checkpoint, abortMarker } = this.#parts
-    const timestamp = log.lastStoreTimestamp
-    await log.flush(from, to)
-    log.assertIntact(from, to)
-    abortMarker.assertOurs()
-    checkpoint.fields.physicMsgTimestamp = timestamp
-    checkpoint.fields.confirmPhyOffset = to
   }
 
   #onFlushed(from: number, to: number, milliseconds: number): void {
