@@ -26,6 +26,11 @@ export const errorCodes = [
   'ERR_IO',
   'ERR_DISPATCHER_FAILED',
   'ERR_BACKUP_TARGET',
+  // replicating
+  'ERR_LISTEN_FAILED',
+  'ERR_NOT_A_SLAVE',
+  'ERR_DIVERGED',
+  'ERR_OFFSET_UNAVAILABLE',
   // reading
   'ERR_CORRUPT',
   'ERR_RESULT_RELEASED',

@@ -28,6 +28,8 @@ export interface ReplicatedLog {
   readonly maxOffset: number
   /** Everything below is on the disk. */
   readonly flushedOffset: number
+  /** Bytes of a file. A replica that has nothing begins at the start of the last one. */
+  readonly fileSize: number
   /** Number of the mastership under which the log grows; it only goes up. The HA protocol does not tell it. */
   readonly epoch: number
 
@@ -42,7 +44,13 @@ export interface ReplicatedLog {
   onGrowth(listener: () => void): () => void
 
   /**
-   * Slave: takes bytes that follow those taken before; they may be cut anywhere.
+   * Slave: where to have the master begin, so that append() can tell whether its log is this one: the start of the last record, or
+   * `maxOffset` where that is the start of a file (the master may not have the file before it any more). 0 while nothing is there.
+   */
+  readonly resumeOffset: number
+  /**
+   * Slave: takes bytes that follow those taken before; they may be cut anywhere. The first ones since cutBack() may begin anywhere
+   * in the log, and at any start of a file where the log is empty. What lies below `maxOffset` is compared with what is there.
    * @throws ERR_DIVERGED where they are no continuation, ERR_NOT_A_SLAVE, ERR_DISK_FULL, ERR_STORE_CLOSED
    */
   append(offset: number, bytes: Uint8Array): Intake
