@@ -45,14 +45,14 @@ export type ErrorCode = (typeof errorCodes)[number]
 export interface Pressure {
   /**
    * `diskFull`: a volume has no room. `diskSlow`: a flush takes long. `flushBehind`: messages are not on the disk by the time
-   * that the options promise.
+   * that the options promise. `replicaBehind`: `put` waits for replicas, and they do not have the messages.
    */
-  reason: 'diskFull' | 'diskSlow' | 'flushBehind'
+  reason: 'diskFull' | 'diskSlow' | 'flushBehind' | 'replicaBehind'
   /** The same in words, with what to do where something can be done. */
   message: string
   /** Milliseconds. */
   since: number
-  /** What has to go from the volume; what the flush is about; what is not on the disk. */
+  /** What has to go from the volume; what the flush is about; what is not on the disk; what too few replicas have. */
   bytes: number
   /** For `diskFull`: what of the store lies on the volume. */
   paths?: readonly string[]

@@ -1,9 +1,10 @@
-import type { StoreOptions } from './options/options'
+import type { BrokerRole, StoreOptions } from './options/options'
 import type { Clock } from './storage/ports'
 import type { StoredMessage } from './format/stored-message'
 import type { Pressure, StoreError } from './errors'
 import type { PutResult } from './put-result'
 import type { GetResult } from './read/get-result'
+import type { Divergence } from './replication/replicated-log'
 import type { MessageStore } from './store'
 
 /**
@@ -44,13 +45,15 @@ export interface MessageBatch extends Omit<Message, 'body' | 'flag' | 'preparedT
 
 /**
  * RocketMQ's PutMessageStatus. PUT_OK: as asked. FLUSH_DISK_TIMEOUT, FLUSH_SLAVE_TIMEOUT and SLAVE_NOT_AVAILABLE: stored,
- * and what was to be waited for has not come. The others: not stored, and `reason` says why.
+ * and what was to be waited for has not come; where disk and replicas both lag, it is the status of the replicas. The others: not
+ * stored, and `reason` says why.
  */
 export type PutStatus =
   | 'PUT_OK'
   | 'FLUSH_DISK_TIMEOUT'
   | 'FLUSH_SLAVE_TIMEOUT'
   | 'SLAVE_NOT_AVAILABLE'
+  | 'IN_SYNC_REPLICAS_NOT_ENOUGH'
   | 'SERVICE_NOT_AVAILABLE'
   | 'MESSAGE_ILLEGAL'
   | 'PROPERTIES_SIZE_EXCEEDED'
@@ -401,6 +404,61 @@ export interface RetentionOptions {
   }
 }
 
+/** A store, or a RocketMQ slave, that follows this one. */
+export interface ReplicaStatus {
+  /** Its address, or the name that the embedder's transport gave it. */
+  replica: string
+  /** When it connected, in milliseconds. */
+  since: number
+  /** Commit log offset: it has said that it has everything below. Of a RocketMQ slave, and of one of ours without `haAcknowledgeAfterFlush`: in memory. */
+  acknowledgedOffset: number
+  /** Bytes of the log that it lacks. */
+  lagBytes: number
+  /** For how long, at least, it has lacked some of them, in milliseconds; 0 where it has all. */
+  lagMilliseconds: number
+  /** Whether it lags by less than `haMaxGapNotInSync`, and by no more than `haMaxTimeSlaveNotCatchup`. */
+  isInSync: boolean
+}
+
+/** The store that this one follows. */
+export interface MasterStatus {
+  /** Its address, `haMasterAddress`. */
+  master: string
+  isConnected: boolean
+  /** When that began, in milliseconds. */
+  since: number
+  /** Commit log offset: everything below is here, checked, and can be read. */
+  verifiedOffset: number
+  /** The furthest offset of the master's log that is known here. */
+  masterOffset: number
+  /** Bytes that are known to be there and are not here. */
+  lagBytes: number
+  /** For how long, at least, some of them have been, in milliseconds; 0 where there are none. */
+  lagMilliseconds: number
+}
+
+/** How a store and those that follow it, or the one that it follows, stand to each other. */
+export interface ReplicationStatus {
+  /** What the store is now: the option `brokerRole`, or what `promote` and `demote` have made of it. */
+  role: BrokerRole
+  /** Number of the mastership under which its log grows; goes up with each `promote`, and is kept. */
+  epoch: number
+  /** Whether it listens, or follows its master. */
+  isRunning: boolean
+  /** A master that listens: where, as `address:port`. */
+  address: string | undefined
+  /** Those that are connected, in the order of how far they are. */
+  replicas: ReplicaStatus[]
+  /** Stores that have the messages and are in sync, this one among them. */
+  inSyncReplicas: number
+  /** Commit log offset: everything below is on as many replicas as `put` waits for. */
+  replicatedOffset: number
+  /** RocketMQ's number of this name: the furthest offset that any replica has ever acknowledged; never goes down. */
+  push2SlaveMaxOffset: number
+  /** A slave: its master. */
+  master: MasterStatus | undefined
+}
+
 /** The events of a store; each listener gets the one argument. */
 export interface StoreEvents {
   /** Messages became visible; one event per queue and turn of the event loop. */
@@ -423,6 +481,24 @@ export interface StoreEvents {
   deletionDelayed: DelayedDeletion
   /** A reader held a file for longer than `destroyMappedFileIntervalForcibly`: it went all the same, and he gets ERR_READ_REVOKED. */
   readRevoked: { file: string; reader: string }
+  /** A replica has connected, and has the log up to `offset`. */
+  replicaConnected: { replica: string; offset: number }
+  /** A replica is there no more; it had the log up to `offset`. */
+  replicaGone: { replica: string; offset: number; reason: string }
+  /** A replica that lagged has all there is. */
+  replicaCaughtUp: { replica: string; offset: number }
+  /** A replica lags no more than a replica in sync may. */
+  replicaInSync: ReplicaStatus
+  /** A replica lags too far, or for too long. */
+  replicaOutOfSync: ReplicaStatus
+  /** A slave has connected to its master, and has the log up to `offset`. */
+  masterConnected: { master: string; offset: number }
+  /** A slave has lost its master, or has ended the connection; it tries again. */
+  masterLost: { master: string; reason: string }
+  /** The log of the master is no continuation of this one. Nothing was changed, and nothing more is taken. */
+  diverged: Divergence & { master: string }
+  /** The store has become a master, or a slave, by `promote` or `demote`. */
+  roleChanged: { role: BrokerRole; epoch: number }
   /** Something that works but should be looked at. */
   warning: { message: string; file?: string }
   /** The open, or a read, found a part of the log that cannot be read; one event for each. */

@@ -59,8 +59,11 @@ export interface ReplicatedLog {
   /** Resolves once everything below `offset` is on the disk. */
   flush(offset: number): Promise<void>
 
-  /** Master: `replica` has everything below `offset`, as durably as it promises. */
+  /**
+   * Master: `replica`, which counts as connected from the first call on, has everything below `offset`, as durably as it promises.
+   * @throws ERR_OFFSET_UNAVAILABLE beyond the end of the log: it is to be disconnected. ERR_STORE_CLOSED
+   */
   acknowledge(replica: string, offset: number): void
-  /** Master: `replica` is there no more. */
-  leave(replica: string): void
+  /** Master: `replica` is there no more. Idempotent. */
+  leave(replica: string, reason: string): void
 }
