@@ -14,6 +14,9 @@ export interface PropertiesFile {
   text: string
 }
 
+/** A broker has its slaves connect to this address of its own: the one on which a store listens for them. */
+const ADDRESS_FOR_SLAVES = 'brokerIP2'
+
 /** Sorts a file's properties into those that the store uses and those that are for others. */
 export function readBrokerProperties(properties: PropertiesFile): {
   choices: Choices
@@ -22,9 +25,11 @@ export function readBrokerProperties(properties: PropertiesFile): {
   const { file, text } = properties
   const choices: Choices = new Map()
   const unused: UnusedProperty[] = []
-  for (const property of parseProperties(text, file)) {
+  const lines = parseProperties(text, file)
+  const listensElsewhere = lines.some(({ key }) => key === 'haListenAddress')
+  for (const property of lines) {
     const source = { ...property, file }
-    const key = canonicalKey(property.key)
+    const key = property.key === ADDRESS_FOR_SLAVES && !listensElsewhere ? 'haListenAddress' : canonicalKey(property.key)
     const definition = definitionOf(key)
     if (definition === undefined) {
       unused.push({ ...property, reason: reasonToPassOver(source) })

@@ -12,14 +12,6 @@ interface PropertyGroup {
  * for 3.x contain besides. A key stands in one group only.
  */
 const groups: readonly PropertyGroup[] = [
-  // replication
-  group('known, not used yet', `
-    allAckInSyncStateSet enableAutoInSyncReplicas haFlowControlEnable haHousekeepingInterval
-    haListenPort haMasterAddress haMaxGapNotInSync haMaxTimeSlaveNotCatchup
-    haSendHeartbeatInterval haSlaveFallbehindMax haTransferBatchSize inSyncReplicas
-    maxHaTransferByteInSecond minInSyncReplicas osPageCacheBusyTimeOutMills slaveTimeout
-    totalReplicas
-  `),
   // what files of the 3.x time set
   group('the location is fixed under the root directory', `
     abortFile storeCheckpoint storePathConsumeQueue storePathIndex
@@ -47,7 +39,7 @@ const groups: readonly PropertyGroup[] = [
     logicalDiskSpaceCleanForciblyThreshold logicQueueForceSwapMapInterval
     logicQueueSwapMapInterval logicQueueSwapMapReserveFileNum mappedFileSizeConsumeQueueExt
     mappedFileSizeTimerLog mappedFileSwapEnable mapperFileSizeBatchConsumeQueue
-    maxAsyncPutMessageRequests maxBatchDeleteFilesNum maxChecksumRange maxConsumeQueueScan
+    osPageCacheBusyTimeOutMills maxAsyncPutMessageRequests maxBatchDeleteFilesNum maxChecksumRange maxConsumeQueueScan
     maxLmqConsumeQueueNum maxOffsetMapSize maxRecoveryCommitlogFiles maxRocksDBIndexQueryDays
     maxSlaveResendLength maxTopicLength memTableFlushInterval memTableFlushIntervalMs
     preferredLeaderId pullBatchMaxMessageCount putConsumeQueueDataByFileChannel

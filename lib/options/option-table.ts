@@ -1,4 +1,5 @@
 import { QUEUE_ENTRY_LENGTH } from '../format/queue-entry'
+import { addressesAllowed, hostPortAllowed, parseAddresses, parseHostPort } from './addresses'
 import { delayLevelsAllowed, isDelayLevels } from './delay-levels'
 import { hoursAllowed, parseHours } from './hours'
 import type { Compatibility, ResolvedOptions } from './store-options'
@@ -55,6 +56,9 @@ type DefinitionOf<Value> = [Value] extends [number]
 /** The largest `int` of Java. */
 export const integerMaximum = 2_147_483_647
 
+/** A longer frame, with the 12 bytes of its header, does not fit into the buffer of a RocketMQ slave, which then waits for ever. */
+const frameBodyMaximum = (4 << 20) - 12
+
 function integer(
   unit: string,
   value: number,
@@ -69,7 +73,7 @@ function boolean(value: boolean, description: string): BooleanDefinition {
   return { type: 'boolean', default: both(value), description }
 }
 
-/** An option of 5.3 that decides on the bytes written; 4.9 writes as if it were false. */
+/** An option of 5.3; 4.9 does as if it were false. */
 function boolean53(value: boolean, description: string): BooleanDefinition {
   return { type: 'boolean', default: { '4.9': false, '5.3': value }, description, onlyIn53: true }
 }
@@ -90,6 +94,22 @@ function choice<Value extends string>(
   description: string,
 ): EnumDefinition<Value> {
   return { type: 'enum', values, default: both(value), description }
+}
+
+/** Another store, or none. */
+function peer(description: string): StringDefinition {
+  const accepts = (given: string) => given === '' || parseHostPort(given) !== undefined
+  return { type: 'string', default: both(''), description, allowed: hostPortAllowed, accepts }
+}
+
+function host(value: string, description: string): StringDefinition {
+  const accepts = (given: string) => /^[^\s/,\0]+$/.test(given)
+  return { type: 'string', default: both(value), description, allowed: 'an address of this machine, or its name', accepts }
+}
+
+function addressList(description: string): StringDefinition {
+  const accepts = (given: string) => parseAddresses(given) !== undefined
+  return { type: 'string', default: both(''), description, allowed: addressesAllowed, accepts }
 }
 
 function both<Value>(value: Value): Record<Compatibility, Value> {
@@ -152,7 +172,7 @@ export const optionTable: { readonly [Key in OptionKey]: DefinitionOf<ResolvedOp
   brokerRole: choice(
     ['ASYNC_MASTER', 'SYNC_MASTER', 'SLAVE'],
     'ASYNC_MASTER',
-    'Whether put waits for a slave, or the store is one',
+    'Whether put waits for replicas, or the store is one',
   ),
   syncFlushTimeout: integer(
     'milliseconds',
@@ -201,6 +221,91 @@ export const optionTable: { readonly [Key in OptionKey]: DefinitionOf<ResolvedOp
     'milliseconds',
     5_000,
     'How long a change to what is in config, such as a consumer offset, stays in memory only',
+  ),
+
+  // replicas, and what put waits for
+  slaveTimeout: integer(
+    'milliseconds',
+    3_000,
+    'How long put waits for replicas under SYNC_MASTER',
+  ),
+  inSyncReplicas: integer(
+    'stores',
+    1,
+    'How many stores have to have a message before put is acknowledged under SYNC_MASTER, this one among them',
+    { onlyIn53: true },
+  ),
+  minInSyncReplicas: integer(
+    'stores',
+    1,
+    'With fewer stores in sync, this one among them, put is refused under SYNC_MASTER',
+    { onlyIn53: true },
+  ),
+  totalReplicas: integer(
+    'stores',
+    1,
+    'How many stores there are to be, this one among them; where given, no more can be waited for',
+    { onlyIn53: true },
+  ),
+  allAckInSyncStateSet: boolean53(
+    false,
+    'Whether put waits for all replicas that are in sync under SYNC_MASTER, in place of inSyncReplicas',
+  ),
+  enableAutoInSyncReplicas: boolean53(
+    false,
+    'Whether put makes do with as many stores as are in sync, but no fewer than minInSyncReplicas',
+  ),
+  haMaxGapNotInSync: integer(
+    'bytes',
+    268_435_456,
+    'A replica that lags by this or more is not in sync',
+  ),
+  haMaxTimeSlaveNotCatchup: integer(
+    'milliseconds',
+    15_000,
+    'A replica that has lagged for longer is not in sync',
+    { onlyIn53: true },
+  ),
+
+  // the connection between master and slave
+  haListenAddress: host(
+    '127.0.0.1',
+    'Address on which a master listens for its slaves; 0.0.0.0 for all',
+  ),
+  haListenPort: integer(
+    'port numbers',
+    10_912,
+    'Port on which a master listens for its slaves; 0 for any that is free',
+    { minimum: 0, maximum: 65_535 },
+  ),
+  haAllowedAddresses: addressList(
+    'Addresses and ranges from which a slave may connect, with commas between them; left out, from any',
+  ),
+  haConnectionsMax: integer('connections', 64, 'Most slaves that may be connected at a time'),
+  haMasterAddress: peer('Master that a slave follows, as host:port'),
+  haTransferBatchSize: integer('bytes', 32_768, 'Most bytes of the log that a master sends in a frame', {
+    maximum: frameBodyMaximum,
+  }),
+  haSendHeartbeatInterval: integer(
+    'milliseconds',
+    5_000,
+    'After this time without a word, master and slave send one',
+  ),
+  haHousekeepingInterval: integer(
+    'milliseconds',
+    20_000,
+    'After this time without a word from the other side, the connection is given up',
+  ),
+  haFlowControlEnable: boolean53(false, 'Whether maxHaTransferByteInSecond holds'),
+  maxHaTransferByteInSecond: integer(
+    'bytes',
+    104_857_600,
+    'Most bytes of the log that a master sends in a second to each slave',
+    { onlyIn53: true },
+  ),
+  haAcknowledgeAfterFlush: boolean(
+    false,
+    'Whether a slave reports only what is on its disk; if not, what it has checked',
   ),
 
   // records

@@ -82,6 +82,11 @@ function withDefaults(choices: Choices, compatibility: Compatibility): ResolvedO
 }
 
 function checkCombinations(options: ResolvedOptions, choices: Choices): void {
+  for (const key of ['inSyncReplicas', 'minInSyncReplicas'] as const) {
+    if (!choices.has('totalReplicas') || options[key] <= options.totalReplicas) continue
+    const allowed = `no more than totalReplicas, which is ${options.totalReplicas}`
+    throw invalidOption(key, options[key], allowed, choices.get(key)?.source)
+  }
   if (!takesSegments(options)) {
     const { storePathCommitLog, readOnlyCommitLogStorePaths } = options
     const blamed = readOnlyCommitLogStorePaths === '' ? 'storePathCommitLog' : 'readOnlyCommitLogStorePaths'

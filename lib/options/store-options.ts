@@ -11,8 +11,9 @@ export type Visibility = 'written' | 'flushed' | 'confirmed'
 
 /**
  * What a store can be told. The names are those of RocketMQ's MessageStoreConfig, save for the
- * library's own `compatibility`, `backend`, `visibility`, `brokerChecks`, `readOnly` and
- * `diskFreeSpaceMin`.
+ * library's own `compatibility`, `backend`, `visibility`, `brokerChecks`, `readOnly`,
+ * `diskFreeSpaceMin`, `haListenAddress`, `haAllowedAddresses`, `haConnectionsMax` and
+ * `haAcknowledgeAfterFlush`.
  */
 export interface StoreOptions {
   /** Directory of the store; the one given to open takes its place. Default `${home}/store`. */
@@ -38,7 +39,7 @@ export interface StoreOptions {
   mappedFileSizeConsumeQueue?: number
   /** Whether put waits until the message is on the disk. Default `ASYNC_FLUSH`. */
   flushDiskType?: FlushDiskType
-  /** Whether put waits for a slave, or the store is one. Default `ASYNC_MASTER`. */
+  /** Whether put waits for replicas, or the store is one. Default `ASYNC_MASTER`. */
   brokerRole?: BrokerRole
   /**
    * How long put waits for the flush under SYNC_FLUSH. In milliseconds, 1 or more; default 5000.
@@ -71,6 +72,83 @@ export interface StoreOptions {
    * milliseconds, 1 or more; default 5000.
    */
   flushConsumerOffsetInterval?: number
+  /**
+   * How long put waits for replicas under SYNC_MASTER. In milliseconds, 1 or more; default 3000.
+   */
+  slaveTimeout?: number
+  /**
+   * How many stores have to have a message before put is acknowledged under SYNC_MASTER, this one
+   * among them. In stores, 1 or more; default 1. Only in 5.3; 4.9 is as with 1.
+   */
+  inSyncReplicas?: number
+  /**
+   * With fewer stores in sync, this one among them, put is refused under SYNC_MASTER. In stores, 1
+   * or more; default 1. Only in 5.3; 4.9 is as with 1.
+   */
+  minInSyncReplicas?: number
+  /**
+   * How many stores there are to be, this one among them; where given, no more can be waited for.
+   * In stores, 1 or more; default 1. Only in 5.3; 4.9 is as with 1.
+   */
+  totalReplicas?: number
+  /**
+   * Whether put waits for all replicas that are in sync under SYNC_MASTER, in place of
+   * inSyncReplicas. Default false. Only in 5.3; 4.9 is as with false.
+   */
+  allAckInSyncStateSet?: boolean
+  /**
+   * Whether put makes do with as many stores as are in sync, but no fewer than minInSyncReplicas.
+   * Default false. Only in 5.3; 4.9 is as with false.
+   */
+  enableAutoInSyncReplicas?: boolean
+  /** A replica that lags by this or more is not in sync. In bytes, 1 or more; default 268435456. */
+  haMaxGapNotInSync?: number
+  /**
+   * A replica that has lagged for longer is not in sync. In milliseconds, 1 or more; default 15000.
+   * Only in 5.3; 4.9 is as with 15000.
+   */
+  haMaxTimeSlaveNotCatchup?: number
+  /** Address on which a master listens for its slaves; 0.0.0.0 for all. Default `127.0.0.1`. */
+  haListenAddress?: string
+  /**
+   * Port on which a master listens for its slaves; 0 for any that is free. In port numbers, 0 to
+   * 65535; default 10912.
+   */
+  haListenPort?: number
+  /**
+   * Addresses and ranges from which a slave may connect, with commas between them; left out, from
+   * any.
+   */
+  haAllowedAddresses?: string
+  /** Most slaves that may be connected at a time. In connections, 1 or more; default 64. */
+  haConnectionsMax?: number
+  /** Master that a slave follows, as host:port. */
+  haMasterAddress?: string
+  /**
+   * Most bytes of the log that a master sends in a frame. In bytes, 1 to 4194292; default 32768.
+   */
+  haTransferBatchSize?: number
+  /**
+   * After this time without a word, master and slave send one. In milliseconds, 1 or more; default
+   * 5000.
+   */
+  haSendHeartbeatInterval?: number
+  /**
+   * After this time without a word from the other side, the connection is given up. In
+   * milliseconds, 1 or more; default 20000.
+   */
+  haHousekeepingInterval?: number
+  /** Whether maxHaTransferByteInSecond holds. Default false. Only in 5.3; 4.9 is as with false. */
+  haFlowControlEnable?: boolean
+  /**
+   * Most bytes of the log that a master sends in a second to each slave. In bytes, 1 or more;
+   * default 104857600. Only in 5.3; 4.9 is as with 104857600.
+   */
+  maxHaTransferByteInSecond?: number
+  /**
+   * Whether a slave reports only what is on its disk; if not, what it has checked. Default false.
+   */
+  haAcknowledgeAfterFlush?: boolean
   /** Longest body that put accepts. In bytes, 1 or more; default 4194304. */
   maxMessageSize?: number
   /**
@@ -222,11 +300,13 @@ export interface StoreOptions {
   mapedFileSizeCommitLog?: number
   /** The spelling of `mappedFileSizeConsumeQueue` in RocketMQ 3.x and early 4.x. */
   mapedFileSizeConsumeQueue?: number
+  /** The name of `haMaxGapNotInSync` in 4.x. */
+  haSlaveFallbehindMax?: number
   /** The spelling of `destroyMappedFileIntervalForcibly` in all of RocketMQ. */
   destroyMapedFileIntervalForcibly?: number
 }
 
-type OldSpelling = 'mapedFileSizeCommitLog' | 'mapedFileSizeConsumeQueue' | 'destroyMapedFileIntervalForcibly'
+type OldSpelling = 'mapedFileSizeCommitLog' | 'mapedFileSizeConsumeQueue' | 'destroyMapedFileIntervalForcibly' | 'haSlaveFallbehindMax'
 
 /** Every option with the value that holds. */
 export type ResolvedOptions = Required<Omit<StoreOptions, OldSpelling | 'visibility'>> & {

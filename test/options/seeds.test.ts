@@ -64,7 +64,6 @@ const syncFlush: Expected = {
     [6, 'brokerId', broker],
     [8, 'namesrvAddr', broker],
     [10, 'brokerIP1', broker],
-    [14, 'brokerIP2', broker],
   ],
 }
 
@@ -140,11 +139,13 @@ const expectations: Record<string, Expected> = {
   },
   '003-2m-sync-flush-broker-a.properties': {
     ...syncFlush,
-    values: { brokerName: 'broker-a', brokerIP2: '192.168.1.11' },
+    options: { ...syncFlush.options, haListenAddress: '192.168.1.11' },
+    values: { brokerName: 'broker-a' },
   },
   '003-2m-sync-flush-broker-b.properties': {
     ...syncFlush,
-    values: { brokerName: 'broker-b', brokerIP2: '192.168.1.12' },
+    options: { ...syncFlush.options, haListenAddress: '192.168.1.12' },
+    values: { brokerName: 'broker-b' },
   },
 }
 
