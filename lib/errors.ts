@@ -66,6 +66,10 @@ export interface ErrorDetails {
   offset?: number
   /** Why the bytes were refused. */
   reason?: string
+  /** `ERR_DIVERGED`: where the log of this store ends. */
+  ownOffset?: number
+  /** `ERR_DIVERGED`: the first offset at which the log of the other store is known to differ, or at which it ends. */
+  otherOffset?: number
   /** Where valid records resume, or -1 where none do. */
   resumeOffset?: number
   /** How many bytes cannot be read. */

@@ -1,5 +1,6 @@
 import { StoreError } from '../errors'
 import type { Clock } from '../storage/ports'
+import { Waiters } from './waiters'
 
 /** What the group commit flushes. */
 export interface Flushable {
@@ -7,14 +8,6 @@ export interface Flushable {
   readonly maxOffset: number
   /** Makes [from, to) durable. */
   flush(from: number, to: number): Promise<void>
-}
-
-interface Waiter {
-  offset: number
-  timeout: number
-  deadline: number
-  resolve(flushed: boolean): void
-  reject(error: unknown): void
 }
 
 export interface GroupCommitEvents {
@@ -35,16 +28,15 @@ export class GroupCommit {
   readonly #log: Flushable
   readonly #clock: Clock
   readonly #events: GroupCommitEvents
-  /** In the order of their offsets. */
-  #waiters: Waiter[] = []
+  readonly #waiters: Waiters
   #running: Promise<void> | undefined
-  #cancelTimer: (() => void) | undefined
   #failure: StoreError | undefined
 
   constructor(log: Flushable, clock: Clock, events: GroupCommitEvents) {
     this.#log = log
     this.#clock = clock
     this.#events = events
+    this.#waiters = new Waiters(clock)
   }
 
   /**
@@ -55,10 +47,7 @@ export class GroupCommit {
   waitFor(offset: number, timeout: number): Promise<boolean> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure)
     if (offset <= this.flushedOffset) return Promise.resolve(true)
-    const waiting = new Promise<boolean>((resolve, reject) => {
-      this.#waiters.push({ offset, timeout, deadline: this.#clock.now() + timeout, resolve, reject })
-    })
-    this.#cancelTimer ??= this.#clock.startTimer(timeout, this.#expire)
+    const waiting = this.#waiters.wait(offset, timeout)
     this.start()
     return waiting
   }
@@ -82,16 +71,13 @@ export class GroupCommit {
   /** Rejects all who wait, now and later. */
   fail(error: StoreError): void {
     this.#failure ??= error
-    const waiters = this.#waiters
-    this.#waiters = []
-    for (const waiter of waiters) waiter.reject(this.#failure)
-    this.#cancelTimer?.()
+    this.#waiters.fail(this.#failure)
   }
 
   /** Waits for a flush under way. */
   async settle(): Promise<void> {
     await this.#running
-    this.#cancelTimer?.()
+    this.#waiters.stop()
   }
 
   async #run(): Promise<void> {
@@ -104,9 +90,9 @@ export class GroupCommit {
         await this.#log.flush(from, to)
         if (this.#failure !== undefined) break
         this.flushedOffset = to
-        this.#resolve()
+        this.#waiters.reached(to)
         this.#events.onFlushed(from, to, performance.now() - started)
-      } while (this.#waiters.length > 0)
+      } while (!this.#waiters.isEmpty)
     } catch (cause) {
       const error = cause instanceof StoreError && cause.code === 'ERR_FILE_REPLACED' ? cause : flushFailed(cause)
       this.fail(error)
@@ -116,28 +102,6 @@ export class GroupCommit {
       this.#running = undefined
     }
   }
-
-  #resolve(): void {
-    let done = 0
-    while (done < this.#waiters.length && this.#waiters[done]!.offset <= this.flushedOffset) {
-      this.#waiters[done++]!.resolve(true)
-    }
-    this.#waiters.splice(0, done)
-  }
-
-  /** One timer for all: it fires for the oldest, and is set again for the next. */
-  readonly #expire = (): void => {
-    const now = this.#clock.now()
-    this.#cancelTimer = undefined
-    while (this.#waiters.length > 0 && isOver(this.#waiters[0]!, now)) this.#waiters.shift()!.resolve(false)
-    const next = this.#waiters[0]
-    if (next !== undefined) this.#cancelTimer = this.#clock.startTimer(Math.max(1, next.deadline - now), this.#expire)
-  }
-}
-
-/** Whether somebody has waited long enough; also where the clock was set back, and the deadline is further away than it ever was. */
-function isOver({ deadline, timeout }: Waiter, now: number): boolean {
-  return deadline <= now || deadline > now + timeout
 }
 
 function flushFailed(cause: unknown): StoreError {
