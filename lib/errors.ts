@@ -84,10 +84,6 @@ export interface ErrorDetails {
   allowed?: string
   /** The process that holds the directory, where the system tells. */
   holder?: string
-  /** Where this store's log ends, of two logs that differ. */
-  ownOffset?: number
-  /** The first offset at which they are known to differ, or at which the other one ends. */
-  otherOffset?: number
   /** What held up messages when one was refused. */
   pressure?: readonly Pressure[]
 }

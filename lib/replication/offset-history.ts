@@ -1,4 +1,4 @@
-import type { Clock } from '../../storage/ports'
+import type { Clock } from '../storage/ports'
 
 interface Span {
   /** When the log began to grow beyond the span before this one. */

@@ -1,0 +1,193 @@
+import type { Duplex } from 'node:stream'
+import { StoreError } from '../../errors'
+import { REPORT_LENGTH, writeReport } from '../../format/ha-frame'
+import type { OffsetHistory } from '../offset-history'
+import type { HaContext } from './context'
+import { FrameParser, type FrameSink } from './frame-parser'
+import { IdleTimer } from './idle-timer'
+import type { OpenConnection, Receiver } from './open-connection'
+import { WireError } from './wire-error'
+
+/** The engine's own limit for connecting. */
+const CONNECT_MILLISECONDS = 5000
+
+/** How a connection has ended. */
+export interface MasterConnectionEnd {
+  /** Whether it ever stood. */
+  wasConnected: boolean
+  /** Whether the master has said something that was as it should be. */
+  wasHeard: boolean
+  reason: string
+  /** What went wrong on this side; undefined where only the connection has ended. */
+  error: unknown
+}
+
+/**
+ * A slave's end of a connection. It reports at once where it stands, and asks for its last record again: only when the log has
+ * found that to be the same does it report more. Reports that come in quick succession become one.
+ */
+export class MasterConnection implements FrameSink, Receiver {
+  /** Resolves once nothing is left of the connection. */
+  readonly closed: Promise<void>
+  readonly #context: HaContext
+  readonly #master: string
+  readonly #masterHistory: OffsetHistory
+  readonly #onEnd: (end: MasterConnectionEnd) => void
+  readonly #socket: Duplex
+  readonly #frames = new FrameParser(this)
+  readonly #report = Buffer.alloc(REPORT_LENGTH)
+  readonly #reportView = new DataView(this.#report.buffer, this.#report.byteOffset, REPORT_LENGTH)
+  readonly #cancelConnect: () => void
+  #heard: IdleTimer | undefined
+  #said: IdleTimer | undefined
+  /** Where the next frame has to begin; undefined where the master decides. */
+  #expected: number | undefined
+  /** Up to here the master's log is compared with what is here. */
+  #ownEnd = 0
+  #masterOffset = 0
+  /** When a heartbeat came where there should have been bytes that we have. */
+  #silentSince: number | undefined
+  /** What is to be reported, and what has been. */
+  #due = 0
+  #reported = -1
+  #isReporting = false
+  #wasHeard = false
+  #isOver = false
+
+  constructor(context: HaContext, open: OpenConnection, master: string, history: OffsetHistory, onEnd: (end: MasterConnectionEnd) => void) {
+    this.#context = context
+    this.#master = master
+    this.#masterHistory = history
+    this.#onEnd = onEnd
+    const socket = open(this)
+    this.#socket = socket
+    this.#cancelConnect = context.clock.startTimer(CONNECT_MILLISECONDS, () => this.end(`no connection within ${CONNECT_MILLISECONDS} ms`))
+    this.closed = new Promise((resolve) => socket.once('close', () => resolve()))
+    socket.on('error', (error) => this.end(error.message))
+    socket.on('end', () => this.end('it closed the connection'))
+    socket.on('close', () => this.end('the connection was lost'))
+  }
+
+  get isConnected(): boolean {
+    return this.#heard !== undefined && !this.#isOver
+  }
+
+  /** The furthest offset of the master's log that is known. */
+  get masterOffset(): number {
+    return this.#masterOffset
+  }
+
+  /** Ends the connection. Idempotent. */
+  end(reason: string, error?: unknown): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    this.#cancelConnect()
+    this.#heard?.stop()
+    this.#said?.stop()
+    this.#socket.destroy()
+    this.#onEnd({ wasConnected: this.#heard !== undefined, wasHeard: this.#wasHeard, reason, error })
+  }
+
+  onReady(): void {
+    if (this.#isOver) return
+    const { log, options, clock, emit } = this.#context
+    this.#cancelConnect()
+    this.#heard = new IdleTimer(clock, options.haHousekeepingInterval, () => this.end(`it said nothing for ${options.haHousekeepingInterval} ms`))
+    this.#said = new IdleTimer(clock, options.haSendHeartbeatInterval, () => this.#sendReport())
+    const { maxOffset } = log
+    this.#ownEnd = maxOffset
+    this.#masterOffset = maxOffset
+    // A request for offset 0 means that nothing is here. Whoever has something does without the first byte of its first record.
+    this.#due = maxOffset === 0 ? 0 : Math.max(1, log.resumeOffset)
+    if (maxOffset > 0) this.#expected = this.#due
+    emit('masterConnected', { master: this.#master, offset: maxOffset })
+    this.#sendReport()
+  }
+
+  receive(bytes: Uint8Array): void {
+    if (this.#isOver) return
+    this.#heard?.touch()
+    try {
+      this.#frames.take(bytes)
+      if (this.#due > this.#reported) this.#sendReport()
+    } catch (error) {
+      this.#fail(error)
+    }
+  }
+
+  header(offset: number, bodySize: number): void {
+    if (this.#expected === undefined) this.#beginAt(offset)
+    else if (offset !== this.#expected) throw new WireError(`went on at offset ${offset} where ${this.#expected} was to come`)
+    this.#wasHeard = true
+    if (bodySize === 0) return this.#checkSilence(offset)
+    this.#silentSince = undefined
+    if (offset + bodySize <= this.#masterOffset) return
+    this.#masterOffset = offset + bodySize
+    this.#masterHistory.note(this.#masterOffset, () => this.#context.log.maxOffset)
+  }
+
+  body(offset: number, bytes: Uint8Array): void {
+    const { log, emit } = this.#context
+    const { verifiedOffset, damage } = log.append(offset, bytes)
+    for (const range of damage) emit('damage', range)
+    this.#expected = offset + bytes.length
+    if (this.#expected >= this.#ownEnd) this.#due = Math.max(this.#due, verifiedOffset)
+  }
+
+  #beginAt(offset: number): void {
+    const { fileSize } = this.#context.log
+    this.#expected = offset
+    if (offset % fileSize === 0) return
+    throw new StoreError(
+      'ERR_SEGMENT_SIZE',
+      `the master ${this.#master} begins a file at offset ${offset}, and files have ${fileSize} bytes here: give both the same mappedFileSizeCommitLog`,
+      { offset },
+    )
+  }
+
+  /**
+   * A master that says nothing but that it is there, where it was asked for what is here, does not have it. The first time may be
+   * chance; frames without a body that follow each other at once are the flow control of 5.3, and count as one.
+   */
+  #checkSilence(offset: number): void {
+    const { log, clock, options } = this.#context
+    const { maxOffset } = log
+    if (offset >= maxOffset) return
+    const now = clock.now()
+    if (this.#silentSince === undefined) this.#silentSince = now
+    if (now - this.#silentSince < options.haSendHeartbeatInterval / 2) return
+    const reason = `it has nothing from offset ${offset} on: its log ends there, or begins behind`
+    throw new StoreError(
+      'ERR_DIVERGED',
+      `this store has messages up to offset ${maxOffset}, and of the master ${this.#master} ${reason}. See which of the two has what counts, ` +
+        'and make the other anew, with an empty directory',
+      { ownOffset: maxOffset, otherOffset: offset, reason },
+    )
+  }
+
+  /** One report is under way at a time; the next one tells all that has come meanwhile. */
+  #sendReport(): void {
+    if (this.#isReporting || this.#isOver) return
+    this.#isReporting = true
+    const offset = this.#due
+    if (!this.#context.options.haAcknowledgeAfterFlush) return this.#write(offset)
+    this.#context.log.flush(offset).then(() => this.#write(offset), (error: unknown) => this.#fail(error))
+  }
+
+  #write(offset: number): void {
+    if (this.#isOver) return
+    writeReport(this.#reportView, 0, offset)
+    this.#said?.touch()
+    this.#socket.write(this.#report, (error) => {
+      this.#isReporting = false
+      this.#reported = offset
+      if (!error && this.#due > offset) this.#sendReport()
+    })
+  }
+
+  #fail(error: unknown): void {
+    const { message } = error as Error
+    if (error instanceof WireError) this.end(`it ${message}`, error)
+    else this.end(message, error)
+  }
+}
