@@ -28,17 +28,22 @@ export class OffsetHistory {
 
   /**
    * The log ends at `offset` now.
-   * @param wanted asked when there is no more room: what lies at or below this offset is of no interest any more
+   * @param wanted what lies at or below this offset is of no interest any more; asked now and then
    */
   note(offset: number, wanted: () => number): void {
     const now = this.#clock.now()
     const last = this.#spans[this.#spans.length - 1]
     if (last !== undefined && now < last.since) this.#spans = [] // the clock was set back, and the times are worth nothing
-    else if (last !== undefined && now < last.since + this.#width) {
+    else if (last !== undefined && now < last.since + this.#finest) {
       last.offset = offset
       return
     }
-    if (this.#spans.length >= this.#spansMax) this.#thin(now, wanted())
+    if (this.#width > this.#finest) this.#width = this.#widthFor(wanted(), now)
+    if (last !== undefined && now >= last.since && now < last.since + this.#width) {
+      last.offset = offset
+      return
+    }
+    if (this.#spans.length >= this.#spansMax) this.#thin(wanted(), now)
     this.#spans.push({ since: now, offset })
   }
 
@@ -59,10 +64,15 @@ export class OffsetHistory {
     return low
   }
 
-  #thin(now: number, wanted: number): void {
+  /** With spans of this width, half of them reach back to where `wanted` was the end. */
+  #widthFor(wanted: number, now: number): number {
+    const reach = now - (this.#spans[this.#firstBehind(wanted)]?.since ?? now)
+    return Math.max(this.#finest, (2 * reach) / this.#spansMax)
+  }
+
+  #thin(wanted: number, now: number): void {
+    this.#width = this.#widthFor(wanted, now)
     const spans = this.#spans.slice(this.#firstBehind(wanted))
-    const reach = now - (spans[0]?.since ?? now)
-    this.#width = Math.max(this.#finest, (2 * reach) / this.#spansMax)
     this.#spans = []
     for (const span of spans) {
       const last = this.#spans[this.#spans.length - 1]

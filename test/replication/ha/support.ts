@@ -29,7 +29,8 @@ export class FakeLog implements ReplicatedLog {
   /** Called by flush(). */
   beforeFlush: (() => Promise<void>) | undefined
   readonly listeners = new Set<() => void>()
-  bytes = Buffer.alloc(0)
+  #room = Buffer.alloc(1024)
+  #length = 0
   #end = 0
   #lastRecord = 0
 
@@ -91,15 +92,15 @@ export class FakeLog implements ReplicatedLog {
       throw new StoreError('ERR_DIVERGED', 'other bytes', { ownOffset: this.maxOffset, otherOffset: offset + at, reason: 'other bytes' })
     }
     if (known < piece.length && offset + known !== this.#end) throw new Error('overlap')
-    this.bytes = Buffer.concat([this.bytes, piece.subarray(known)])
+    this.#add(piece.subarray(known))
     this.#end += piece.length - known
     this.#verify()
     return { verifiedOffset: this.maxOffset, damage: [] }
   }
 
   cutBack(): void {
-    this.bytes = this.bytes.subarray(0, this.maxOffset - this.minOffset)
-    this.#end = this.maxOffset === 0 ? 0 : this.maxOffset
+    this.#length = Math.max(0, this.maxOffset - this.minOffset)
+    this.#end = this.maxOffset
     if (this.maxOffset === 0) this.minOffset = 0
   }
 
@@ -125,8 +126,29 @@ export class FakeLog implements ReplicatedLog {
     return this.bytes.subarray(from - this.minOffset)
   }
 
+  /** Deletes what is before `offset`. */
+  deleteTo(offset: number): void {
+    this.#length -= offset - this.minOffset
+    this.#room = Buffer.from(this.#room.subarray(offset - this.minOffset))
+    this.minOffset = offset
+  }
+
+  get bytes(): Buffer {
+    return this.#room.subarray(0, this.#length)
+  }
+
+  #add(piece: Uint8Array): void {
+    if (this.#length + piece.length > this.#room.length) {
+      const room = Buffer.alloc(2 * (this.#length + piece.length))
+      room.set(this.#room)
+      this.#room = room
+    }
+    this.#room.set(piece, this.#length)
+    this.#length += piece.length
+  }
+
   #put(piece: Buffer): void {
-    this.bytes = Buffer.concat([this.bytes, piece])
+    this.#add(piece)
     this.maxOffset += piece.length
     this.#end = this.maxOffset
   }
