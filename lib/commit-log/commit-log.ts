@@ -5,6 +5,7 @@ import { recordWriterFor } from '../storage/record-writer'
 import type { Segment } from '../storage/segment'
 import { SegmentList } from '../storage/segment-list'
 import type { PreparedRecord } from './message-encoder'
+import { ReceivedSegments } from './received-segments'
 import type { SegmentPlacement } from './segment-placement'
 import { POPULATE_WINDOW, SegmentSupply, assertNotReplaced } from './segment-supply'
 
@@ -42,11 +43,18 @@ export class CommitLog {
   /** Offset at which the next segment is begun to be prepared. */
   #prepareAt = Infinity
   #populateAt = Infinity
+  /** Behind what was received; nothing was, where this is not behind the end. */
+  #received = 0
+  /** What was received behind the current segment, while the end has yet to come there. */
+  readonly #ahead: ReceivedSegments
+  /** Up to here zeros have taken the place of what was received, and the disk does not have them yet. */
+  #zeroedTo = 0
 
   constructor(options: CommitLogOptions) {
     this.#options = options
     this.segmentSize = options.segmentSize
     this.#supply = new SegmentSupply(options)
+    this.#ahead = new ReceivedSegments(this.#supply)
   }
 
   /** Offset of the first byte that is kept. */
@@ -57,6 +65,11 @@ export class CommitLog {
   /** Offset behind the last record. */
   get maxOffset(): number {
     return this.#end
+  }
+
+  /** Behind what {@link receive} has taken. */
+  get receivedOffset(): number {
+    return Math.max(this.#received, this.#end)
   }
 
   /** False until the first segment is known to be on disk, with its name. */
@@ -113,11 +126,61 @@ export class CommitLog {
     this.#current!.assertIntact(position, position + size)
     this.#end += size
     this.lastStoreTimestamp = record.storeTimestamp
-    if (this.#end >= this.#prepareAt) {
-      this.#prepareAt = Infinity
-      this.#supply.prepare(this.#currentTo)
-    }
-    if (this.#end >= this.#populateAt) this.#populate()
+    this.#keepReady(this.#end)
+  }
+
+  /** Begins a log that has no record yet at `offset`, which is that of a segment. Nothing has been received, or it was cut back. */
+  beginAt(offset: number): void {
+    const empty = this.segments.pop()
+    if (empty !== undefined) this.#supply.discard(empty)
+    this.#current = undefined
+    this.#end = offset
+    this.#currentTo = offset
+    this.#prepareAt = Infinity
+    this.#populateAt = Infinity
+  }
+
+  /**
+   * Copies bytes of another store's log behind what was received so far, from source[from] on, as many as the segment takes. They
+   * are no part of the log until {@link advance} says so.
+   * @returns how many
+   * @throws ERR_DISK_FULL, with nothing taken, ERR_IO, ERR_FILE_REPLACED
+   */
+  receive(source: Uint8Array, from: number): number {
+    const offset = this.receivedOffset
+    const segment = this.#segmentToReceiveAt(offset)
+    const position = offset - segment.fromOffset
+    const count = Math.min(source.length - from, segment.size - position)
+    const { bytes } = segment.mapping
+    bytes.set(count === source.length ? source : source.subarray(from, from + count), position)
+    segment.assertIntact(position, position + count)
+    this.#received = offset + count
+    if (segment === this.#current) this.#keepReady(this.#received)
+    return count
+  }
+
+  /** The segment that holds the byte at `offset`, which may have been received only. */
+  segmentReceivedAt(offset: number): Segment | undefined {
+    return this.#ahead.find(offset) ?? this.segments.find(offset)
+  }
+
+  /** What was received is whole up to `offset`: the log goes on behind it. */
+  advance(offset: number, lastStoreTimestamp: number): void {
+    this.#end = offset
+    while (offset > this.#currentTo) this.#goOnIn(this.#ahead.take())
+    this.lastStoreTimestamp = lastStoreTimestamp
+  }
+
+  /** Forgets what was received behind the end: zeros are there again. @throws ERR_IO, ERR_FILE_REPLACED */
+  cutBack(): void {
+    const received = this.#received
+    this.#received = 0
+    this.#ahead.giveBack(received)
+    const to = Math.min(received, this.#currentTo)
+    if (this.#current === undefined || to <= this.#end) return
+    this.#bytes.fill(0, this.#end - this.#currentFrom, to - this.#currentFrom)
+    this.#current.assertIntact(this.#end - this.#currentFrom, to - this.#currentFrom)
+    this.#zeroedTo = Math.max(this.#zeroedTo, to)
   }
 
   /** The segment that holds all of [offset, offset + size), when that has been written. */
@@ -142,9 +205,11 @@ export class CommitLog {
 
   /** Makes [from, to) durable. @throws what the flush throws, ERR_FILE_REPLACED */
   async flush(from: number, to: number): Promise<void> {
+    const end = Math.max(to, this.#zeroedTo)
+    this.#zeroedTo = 0
     for (const segment of this.segments) {
-      if (segment.toOffset <= from || segment.fromOffset >= to) continue
-      await segment.flush(Math.max(from, segment.fromOffset), Math.min(to, segment.toOffset))
+      if (segment.toOffset <= from || segment.fromOffset >= end) continue
+      await segment.flush(Math.max(from, segment.fromOffset), Math.min(end, segment.toOffset))
     }
     // A flush that preparing began may have met the error that this one was spared.
     await this.#supply.settleTaken()
@@ -170,6 +235,7 @@ export class CommitLog {
 
   /** A segment prepared ahead is left as a crash would leave it; the next open removes it. */
   async close(): Promise<void> {
+    this.#ahead.giveBack(this.#received)
     await this.#supply.settle()
     for (const segment of this.segments) segment.close()
   }
@@ -201,18 +267,31 @@ export class CommitLog {
 
   #roll(): void {
     if (this.#current !== undefined) assertNotReplaced(this.#current)
-    // Taken before the old one is sealed: a full disk then leaves everything as it was.
+    // Taken before the old one is ended: a full disk then leaves everything as it was.
     const next = this.#supply.take(this.#currentTo)
+    const remaining = this.#currentTo - this.#end
+    if (this.#current !== undefined && remaining >= BLANK_LENGTH) encodeBlank(this.#view, this.#end - this.#currentFrom, remaining)
+    this.#end = next.fromOffset
+    this.#goOnIn(next)
+  }
+
+  #goOnIn(next: Segment): void {
     if (this.#current !== undefined) {
-      const remaining = this.#currentTo - this.#end
-      if (remaining >= BLANK_LENGTH) encodeBlank(this.#view, this.#end - this.#currentFrom, remaining)
       this.#current.seal(this.lastStoreTimestamp)
       this.#sealed.push(this.#current)
     }
     this.segments.push(next)
-    this.#end = next.fromOffset
     this.#use(next)
     this.#options.onRoll(next)
+  }
+
+  /** What is received may have its end where it is not yet known whether it is part of the log. */
+  #segmentToReceiveAt(offset: number): Segment {
+    const { last } = this.#ahead
+    if (last !== undefined) return offset < last.toOffset ? last : this.#ahead.begin(offset)
+    if (offset === this.#currentTo && offset > this.#end) return this.#ahead.begin(offset)
+    if (offset === this.#currentTo) this.#roll()
+    return this.#current!
   }
 
   #use(segment: Segment): void {
@@ -224,14 +303,23 @@ export class CommitLog {
     this.#currentFrom = segment.fromOffset
     this.#currentTo = segment.toOffset
     this.#prepareAt = segment.fromOffset + segment.size / 2
-    this.#populateAt = this.#end
+    this.#populateAt = segment.fromOffset
+  }
+
+  /** Prepares what comes behind `offset`, up to which the current segment has been written. */
+  #keepReady(offset: number): void {
+    if (offset >= this.#prepareAt) {
+      this.#prepareAt = Infinity
+      this.#supply.prepare(this.#currentTo)
+    }
+    if (offset >= this.#populateAt) this.#populate(offset)
   }
 
   /** Keeps pages ready between half a window and a whole one ahead of the writer. */
-  #populate(): void {
-    const from = this.#end - this.#currentFrom
+  #populate(offset: number): void {
+    const from = offset - this.#currentFrom
     const to = Math.min(from + POPULATE_WINDOW, this.#currentTo - this.#currentFrom)
     this.#current!.mapping.populate(from, to)
-    this.#populateAt = to === this.#currentTo - this.#currentFrom ? Infinity : this.#end + POPULATE_WINDOW / 2
+    this.#populateAt = to === this.#currentTo - this.#currentFrom ? Infinity : offset + POPULATE_WINDOW / 2
   }
 }

@@ -61,12 +61,18 @@ export class SegmentSupply {
   /** The segment at `fromOffset`, prepared or made now. @throws ERR_DISK_FULL, ERR_FILE_REPLACED */
   take(fromOffset: number): Segment {
     const prepared = this.#prepared
-    if (prepared === undefined) return this.#reserved(this.#create(fromOffset))
+    if (prepared !== undefined && prepared.segment.fromOffset !== fromOffset) this.#abandon(prepared)
+    if (prepared === undefined || prepared.taken) return this.#reserved(this.#create(fromOffset))
     assertNotReplaced(prepared.segment)
     this.#prepared = undefined
     prepared.taken = true
     this.#workOnTaken = this.#work
     return this.#reserved(prepared.segment)
+  }
+
+  /** A segment that was taken is as it was before, and nothing has been prepared since: it is the next one again. */
+  giveBack(segment: Segment): void {
+    this.#prepared = { segment, taken: false, isReserved: true }
   }
 
   /** The prepared segment, which another process may have removed. */
@@ -127,7 +133,7 @@ export class SegmentSupply {
   #giveUp(prepared: Prepared, error: Error): void {
     if (prepared.taken) return
     this.#prepared = undefined
-    this.#discard(prepared.segment)
+    this.discard(prepared.segment)
     this.#options.warn(`the next segment cannot be prepared: ${error.message}`, prepared.segment.path)
   }
 
@@ -137,7 +143,7 @@ export class SegmentSupply {
       this.#backend.files.reserve(segment.descriptor, segment.size)
       return segment
     } catch (error) {
-      this.#discard(segment)
+      this.discard(segment)
       throw error
     }
   }
@@ -152,18 +158,25 @@ export class SegmentSupply {
       segment.rememberIdentity()
       return segment
     } catch (error) {
-      this.#discard(segment)
+      this.discard(segment)
       throw error
     }
   }
 
-  /** A segment that could not be made ready: nothing of it is left, unless the disk takes not even that. */
-  #discard(segment: Segment): void {
+  /** The log goes on elsewhere: the segment goes once nothing is done to it any more. */
+  #abandon(prepared: Prepared): void {
+    this.#prepared = undefined
+    prepared.taken = true
+    this.#work = this.#work.then(() => this.discard(prepared.segment))
+  }
+
+  /** Closes and removes a segment that is no part of the log: nothing of it is left, unless the disk takes not even that. */
+  discard(segment: Segment): void {
     try {
       segment.close()
       this.#backend.files.remove(segment.path)
     } catch (error) {
-      this.#options.warn(`what was begun of the next segment cannot be removed: ${(error as Error).message}`, segment.path)
+      this.#options.warn(`a segment that is no part of the log cannot be removed: ${(error as Error).message}`, segment.path)
     }
   }
 

@@ -4,6 +4,7 @@ import { StoreError, assertWhole } from '../errors'
 import type { StoredMessage } from '../format/stored-message'
 import type { LogReader } from '../commit-log/log-reader'
 import type { Dispatcher, DispatchRecord } from '../types'
+import type { FoundRecord } from './found-record'
 
 /** The one object that dispatchers are called with; filled again for each record. */
 class CurrentRecord implements DispatchRecord {
@@ -67,6 +68,12 @@ export class Dispatchers {
   written(record: PreparedRecord, topic: Topic, tagsCode: number): void {
     const { queueId, queueOffset, physicalOffset, size, storeTimestamp, sysFlag } = record
     this.#current.set(topic.name, queueId, queueOffset, physicalOffset, size, tagsCode, storeTimestamp, sysFlag)
+    for (const dispatcher of this.#dispatchers) this.#call(dispatcher)
+  }
+
+  /** For a record that has come from another store. */
+  found({ topic, queueId, queueOffset, offset, size, storeTimestamp, sysFlag }: FoundRecord, tagsCode: number): void {
+    this.#current.set(topic.name, queueId, queueOffset, offset, size, tagsCode, storeTimestamp, sysFlag)
     for (const dispatcher of this.#dispatchers) this.#call(dispatcher)
   }
 

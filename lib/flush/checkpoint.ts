@@ -11,6 +11,7 @@ export class Checkpoint {
   readonly #path: string
   readonly #fieldCount: number
   #written: string
+  #syncing: Promise<void> = Promise.resolve()
   #descriptor: number | undefined
 
   constructor(files: FileSystem, path: string, compatibility: '4.9' | '5.3') {
@@ -34,11 +35,13 @@ export class Checkpoint {
   async write(): Promise<void> {
     const bytes = encodeCheckpoint(this.fields, this.#fieldCount)
     const text = bytes.toString('latin1')
-    if (this.#descriptor !== undefined && text === this.#written) return
+    // Whoever finds it written waits for the sync that makes it durable.
+    if (this.#descriptor !== undefined && text === this.#written) return this.#syncing
     this.#descriptor ??= this.#files.open(this.#path, this.#files.status(this.#path) === undefined ? 'create' : 'write')
     this.#files.write(this.#descriptor, bytes, 0, bytes.length, 0)
     this.#written = text
-    await this.#files.sync(this.#descriptor)
+    this.#syncing = this.#files.sync(this.#descriptor)
+    await this.#syncing
   }
 
   close(): void {
