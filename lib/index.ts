@@ -6,6 +6,9 @@ export { observeWithOpenTelemetry } from './observe/open-telemetry'
 export { registerPrometheus } from './observe/prometheus'
 export { StoreError, isStoreError, errorCodes } from './errors'
 export type { ErrorCode, ErrorDetails, Pressure } from './errors'
+export type { HaSecurity } from './replication/ha/context'
+export type { Divergence, Intake, ReplicatedLog } from './replication/replicated-log'
+export type { Promotion, Replication } from './replication/replication'
 export type { Retention } from './retention/retention'
 export type { StoreConfig } from './config/store-config'
 export type { ConfigTable } from './config/config-table'
@@ -24,6 +27,6 @@ export type { PrometheusRegistry } from './observe/prometheus'
 export type {
   BackupOptions, BackupProgress, BackupResult,
   Damage, DelayedDeletion, Deletion, DeletionReason, DeletionReport, DiskLevel, DiskVolume, DispatchRecord, Dispatcher, GetRequest, GetStatus, Message,
-  MessageBatch, MessageFilter, OffsetByTimeRequest, OpenOptions, PlannedDeletion, Properties, PutStatus, QueryRequest, QueryResult, QueueInfo, ReadRequest,
-  RecoveryProgress, RecoveryReport, RetentionOptions, RetentionPreview, SegmentInfo, StoreChannels, StoreEvents,
+  MasterStatus, MessageBatch, MessageFilter, OffsetByTimeRequest, OpenOptions, PlannedDeletion, Properties, PutStatus, QueryRequest, QueryResult, QueueInfo, ReadRequest,
+  RecoveryProgress, RecoveryReport, ReplicaStatus, ReplicationStatus, RetentionOptions, RetentionPreview, SegmentInfo, StoreChannels, StoreEvents,
 } from './types'

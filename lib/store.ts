@@ -20,6 +20,7 @@ import { asStop, closed, stopped } from './guard/stop'
 import { closeParts, finishParts, openStore, type StoreParts } from './open-store'
 import type { ResolvedOptions, UnusedProperty } from './options/options'
 import { PutResult } from './put-result'
+import { Replication } from './replication/replication'
 import { Retention } from './retention/retention'
 import { Arrivals } from './read/arrivals'
 import { EntryGuard } from './read/entry-guard'
@@ -49,6 +50,8 @@ export class MessageStore extends StoreEmitter {
   readonly running: RunningFlags
   /** What is deleted, when and why. */
   readonly retention: Retention
+  /** Master or slave, and those that follow it or the one that it follows. */
+  readonly replication: Replication
   /** What a broker keeps beside the messages, in `config`: consumer offsets, and settings of topics and groups. */
   readonly config: StoreConfig
   readonly #parts: StoreParts
@@ -66,6 +69,7 @@ export class MessageStore extends StoreEmitter {
   readonly #deletion: QueueDeletion
   readonly #admission: Admission
   readonly #backups: Backups
+  readonly #growth: Replication['growth']
   readonly #isSync: boolean
   #failure: StoreError | undefined
   #closing: Promise<void> | undefined
@@ -121,7 +125,7 @@ export class MessageStore extends StoreEmitter {
     })
     this.#getter = new MessageGetter(
       { log, queues, reader: this.#reader, guard, visibleOffset },
-      { ...options, correctsOffset: options.brokerRole !== 'SLAVE' || options.offsetCheckInSlave },
+      { ...options, get correctsOffset() { return options.brokerRole !== 'SLAVE' || options.offsetCheckInSlave } },
     )
     const { maxMsgsNumBatch, defaultQueryMaxNum, compatibility } = options
     this.#queryContext = { index: parts.index, reader: this.#reader, queues, visibleOffset, maxMsgsNumBatch, defaultQueryMaxNum }
@@ -135,6 +139,17 @@ export class MessageStore extends StoreEmitter {
     this.#manifest = new ManifestWriter({ backend: parts.backend, path: join(parts.directory, MANIFEST_NAME), log, queues, index: parts.index })
     this.#backups = new Backups({ parts, flush: () => this.flush(), holdFiles: () => this.retention.hold() })
     this.#arrivals = new Arrivals(visibleOffset, ({ topic, queueId }, maxOffset) => this.emit('arrival', { topic, queueId, maxOffset }))
+    this.replication = new Replication({
+      ...parts, group: this.#group, arrivals: this.#arrivals, dispatchers: this.#dispatchers,
+      assertRunning: () => this.running.assertChangeable(),
+      onWritten: () => this.#flushSoon(),
+      lacked: (error) => this.#admission.lacked(error),
+      failed: (error) => this.#fail(error),
+      setSlave: (isSlave) => this.#admission.setSlave(isSlave),
+      pressure: () => this.pressure(),
+      emit: (name, event) => this.emit(name, event),
+    })
+    this.#growth = this.replication.growth
     this.#derived = new DerivedFlush({ log, queues, index: parts.index, checkpoint: parts.checkpoint }, {
       flushLog: () => this.#group.flush(),
       prepareManifest: () => this.#manifest.prepareIfDue(this.flushedOffset),
@@ -156,7 +171,8 @@ export class MessageStore extends StoreEmitter {
     })
     this.#admission = new Admission({
       // With the next turn: those who open a store hear of the first look as well, and nobody is called from within a put.
-      options, clock, meter: parts.disk, log, progress: this.#group, emit: (name, event) => setImmediate(() => this.emit(name, event)),
+      options, clock, meter: parts.disk, log, progress: this.#group, replicas: this.replication.acknowledgements,
+      emit: (name, event) => setImmediate(() => this.emit(name, event)),
     })
     this.running = this.#admission.flags
     this.config = parts.config
@@ -189,18 +205,12 @@ export class MessageStore extends StoreEmitter {
    *   ERR_INVALID_ARGUMENT; once the store has stopped, the code with which it did
    */
   append(message: Message): PutResult {
-    const refusal = this.running.bits === 0 ? undefined : this.running.objectionToWrite()
-    assertMessage(message)
-    const now = this.#parts.clock.now()
-    return this.#published(message, this.#write(refusal ?? this.#encoder.prepare(message, now), now))
+    return this.#append(message, false)
   }
 
   /** {@link append} for messages that are stored next to each other, or not at all. */
   appendBatch(batch: MessageBatch): PutResult {
-    const refusal = this.running.bits === 0 ? undefined : this.running.objectionToWrite()
-    assertMessage(batch)
-    const now = this.#parts.clock.now()
-    return this.#published(batch, this.#write(refusal ?? this.#encoder.prepareBatch(batch, now), now))
+    return this.#appendBatch(batch, false)
   }
 
   /**
@@ -210,12 +220,33 @@ export class MessageStore extends StoreEmitter {
    * @throws what {@link append} throws
    */
   async put(message: Message): Promise<PutResult> {
-    return this.#acknowledge(this.append(message), message.properties?.[PropertyName.WAIT] !== 'false')
+    const waits = message?.properties?.[PropertyName.WAIT] !== 'false'
+    return this.#acknowledged(this.#append(message, waits), waits)
   }
 
   /** {@link put} for messages that are stored next to each other, or not at all. */
   async putBatch(batch: MessageBatch): Promise<PutResult> {
-    return this.#acknowledge(this.appendBatch(batch), batch.properties?.[PropertyName.WAIT] !== 'false')
+    const waits = batch?.properties?.[PropertyName.WAIT] !== 'false'
+    return this.#acknowledged(this.#appendBatch(batch, waits), waits)
+  }
+
+  #append(message: Message, waits: boolean): PutResult {
+    const refusal = this.#refusal(waits)
+    assertMessage(message)
+    const now = this.#parts.clock.now()
+    return this.#published(message, this.#write(refusal ?? this.#encoder.prepare(message, now), now))
+  }
+
+  #appendBatch(batch: MessageBatch, waits: boolean): PutResult {
+    const refusal = this.#refusal(waits)
+    assertMessage(batch)
+    const now = this.#parts.clock.now()
+    return this.#published(batch, this.#write(refusal ?? this.#encoder.prepareBatch(batch, now), now))
+  }
+
+  #refusal(waits: boolean): Refusal | undefined {
+    const refusal = this.running.bits === 0 ? undefined : this.running.objectionToWrite()
+    return waits ? refusal ?? this.replication.acknowledgements.objection() : refusal
   }
 
   #write(refusal: Refusal | undefined, now: number): PutResult {
@@ -241,9 +272,14 @@ export class MessageStore extends StoreEmitter {
       throw this.#fail(error as Error)
     }
     this.#arrivals.note(queue, maxOffset)
+    this.#growth.note()
+    this.#flushSoon()
+    return PutResult.stored(records, count, totalSize)
+  }
+
+  #flushSoon(): void {
     if (this.#isSync) this.#group.start()
     else if (!this.#parts.options.flushCommitLogTimed) this.#schedule.flushLog()
-    return PutResult.stored(records, count, totalSize)
   }
 
   #published(message: Message | MessageBatch, result: PutResult): PutResult {
@@ -251,21 +287,8 @@ export class MessageStore extends StoreEmitter {
     return result
   }
 
-  async #acknowledge(result: PutResult, waits: boolean): Promise<PutResult> {
-    const { options } = this.#parts
-    if (!result.isStored() || !waits) return result
-    if (this.#isSync) {
-      const timeout = options.syncFlushTimeout
-      const flushed = await this.#group.waitFor(result.offset + result.bytes, timeout)
-      if (!flushed) {
-        const causes = this.pressure().map(({ message }) => `; ${message}`).join('')
-        return result.with('FLUSH_DISK_TIMEOUT', `not on the disk after ${timeout} ms: it may be there later${causes}`)
-      }
-    }
-    if (options.brokerRole === 'SYNC_MASTER' && options.compatibility === '4.9') {
-      return result.with('SLAVE_NOT_AVAILABLE', 'no slave is connected')
-    }
-    return result
+  #acknowledged(result: PutResult, waits: boolean): PutResult | Promise<PutResult> {
+    return waits && result.isStored() ? this.replication.acknowledgements.waitFor(result) : result
   }
 
   // Reading
@@ -360,17 +383,17 @@ export class MessageStore extends StoreEmitter {
     return this.#group.flushedOffset
   }
 
-  /** Everything below is as durable as `flushDiskType` promises. */
+  /** Everything below is as durable as `flushDiskType` promises, and on as many replicas as `put` waits for. */
   get confirmOffset(): number {
-    return this.#isSync ? this.flushedOffset : this.maxPhyOffset
+    return Math.min(this.#isSync ? this.flushedOffset : this.maxPhyOffset, this.replication.acknowledgements.replicatedOffset)
   }
 
   /** Readers see messages below this offset, by the option `visibility`. */
   get visibleOffset(): number {
     const { visibility, compatibility, readOnly } = this.#parts.options
     if (readOnly || visibility === 'written') return this.maxPhyOffset
-    if (visibility === 'flushed') return this.flushedOffset
-    return compatibility === '5.3' || visibility === 'confirmed' ? this.confirmOffset : this.maxPhyOffset
+    if (visibility === 'confirmed') return this.confirmOffset
+    return visibility === 'flushed' || (compatibility === '5.3' && this.#isSync) ? this.flushedOffset : this.maxPhyOffset
   }
 
   // About the store
@@ -493,6 +516,7 @@ export class MessageStore extends StoreEmitter {
     this.#arrivals.close()
     await this.#backups.close()
     await this.retention.stop()
+    await this.replication.close()
     try {
       if (options.readOnly || this.#failure !== undefined) return
       await this.#group.flush()
@@ -527,6 +551,7 @@ export class MessageStore extends StoreEmitter {
       for (const warning of warnings) this.emit('warning', warning)
       for (const damage of this.recovery.damage) this.emit('damage', damage)
       this.emit('recovered', this.recovery)
+      if (!options.readOnly) this.replication.warnOfNoReplicas()
     })
   }
 
@@ -555,6 +580,7 @@ export class MessageStore extends StoreEmitter {
       throw stopped(error.code, error)
     })
     this.#group.fail(error)
+    this.replication.acknowledgements.fail(error)
     this.emit('failed', { error })
     return error
   }

@@ -18,8 +18,17 @@ export interface AdmissionContext {
   meter: DiskMeter
   log: CommitLog
   progress: FlushProgress
+  replicas: ReplicaProgress
   /** Tells whoever listens, and not from within a put. */
   emit<Name extends keyof StoreEvents>(name: Name, event: StoreEvents[Name]): void
+}
+
+/** How far those are that `put` waits for. */
+export interface ReplicaProgress {
+  /** Looks who of them is in sync. */
+  look(): void
+  /** What they hold up, as of now. */
+  readonly pressure: Pressure | undefined
 }
 
 /** Decides whether messages are taken, by flags, disks and flush, and says why not. */
@@ -30,6 +39,7 @@ export class Admission {
   readonly #emit: AdmissionContext['emit']
   readonly #disk: DiskGuard
   readonly #gauge: PressureGauge
+  readonly #replicas: ReplicaProgress
   /** A call that had no room, until one has. */
   #lack: Pressure | undefined
   #fileOfBacklog = ''
@@ -37,9 +47,10 @@ export class Admission {
   #reasonsTold = ''
   #cancelTimer: (() => void) | undefined
 
-  constructor({ options, clock, meter, log, progress, emit }: AdmissionContext) {
+  constructor({ options, clock, meter, log, progress, replicas, emit }: AdmissionContext) {
     this.#options = options
     this.#clock = clock
+    this.#replicas = replicas
     this.#emit = emit
     this.#disk = new DiskGuard({
       meter,
@@ -67,6 +78,12 @@ export class Admission {
     this.#cancelTimer?.()
   }
 
+  /** A slave takes its messages from its master only: with others of its own it could follow no longer. The bare store of 5.3 does not look. */
+  setSlave(isSlave: boolean): void {
+    if (!isSlave) this.flags.clear('SLAVE')
+    else this.flags.raise('SLAVE', () => ({ status: 'SERVICE_NOT_AVAILABLE', reason: 'the store is a slave: put to its master' }))
+  }
+
   /** There may be room again, which is used at once. */
   noteDeletion(): void {
     if (this.flags.has('DISK_FULL')) this.#look()
@@ -80,6 +97,8 @@ export class Admission {
   get pressure(): Pressure[] {
     const full = this.#disk.fullVolume
     const causes = this.#gauge.causes
+    const behind = this.#replicas.pressure
+    if (behind !== undefined) causes.push(behind)
     if (full !== undefined) causes.unshift(diskFull(full))
     else if (this.#lack !== undefined) causes.unshift(this.#lack)
     return causes
@@ -125,23 +144,21 @@ export class Admission {
 
   #look(): void {
     this.#gauge.look()
+    this.#replicas.look()
     this.#disk.look()
     this.#lack = undefined
     this.#settle()
   }
 
-  /** What an open store cannot change. */
+  /** What was settled with the open. */
   #raiseForGood(): void {
-    const { readOnly, brokerRole, compatibility, brokerChecks } = this.#options
+    const { readOnly, brokerRole } = this.#options
     if (readOnly) {
       this.flags.raise('READ_ONLY', () => {
         throw new StoreError('ERR_READ_ONLY', 'the store was opened with readOnly')
       })
     }
-    // A slave takes its messages from its master; of the bare stores only that of 4.9 looks.
-    if (brokerRole === 'SLAVE' && (compatibility === '4.9' || brokerChecks)) {
-      this.flags.raise('SLAVE', () => ({ status: 'SERVICE_NOT_AVAILABLE', reason: 'the store is a slave: put to its master' }))
-    }
+    this.setSlave(brokerRole === 'SLAVE')
   }
 
   /** @param error what the disk said, where it has just been asked */
