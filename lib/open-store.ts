@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { totalmem } from 'node:os'
 import { join, resolve } from 'node:path'
 import { CommitLog } from './commit-log/commit-log'
 import { SegmentPlacement } from './commit-log/segment-placement'
@@ -36,6 +37,8 @@ export interface StoreParts {
   backend: Backend
   clock: Clock
   disk: DiskMeter
+  /** Bytes of physical memory of the machine. */
+  memoryBytes: number
   lock: DirectoryLock | undefined
   abortMarker: AbortMarker
   checkpoint: Checkpoint
@@ -67,7 +70,7 @@ const unsupportedContent: Record<string, string> = {
 
 /** Opens the files, takes the lock, recovers, and hands over the parts. Nothing stays open when it throws. */
 export async function openStore(
-  directory: string | undefined, open: OpenOptions & { ports?: { backend?: Backend; disk?: DiskMeter } }, events: OpenEvents,
+  directory: string | undefined, open: OpenOptions & { ports?: { backend?: Backend; disk?: DiskMeter; memoryBytes?: number } }, events: OpenEvents,
 ): Promise<StoreParts> {
   const started = performance.now()
   const { clock = systemClock, recovery = {}, ports } = open
@@ -78,6 +81,7 @@ export async function openStore(
   const logPaths = logPathsOf(options)
   const backend = ports?.backend ?? selectBackend(options.backend)
   const disk = ports?.disk ?? systemDiskMeter
+  const memoryBytes = ports?.memoryBytes ?? totalmem()
   const { files } = backend
   assertUsable(files, root, options.readOnly)
   const closing: (() => void | Promise<void>)[] = []
@@ -154,7 +158,8 @@ export async function openStore(
       log.startWriting()
     }
     return {
-      directory: root, options, unusedProperties, delayLevels, backend, clock, disk, lock, abortMarker, checkpoint, log, queues, index, config, dispatch, pause,
+      directory: root, options, unusedProperties, delayLevels, backend, clock, disk, memoryBytes, lock, abortMarker, checkpoint, log, queues, index, config, dispatch,
+      pause,
       recovery: { ...found, files: layoutReport, milliseconds: performance.now() - started },
     }
   } catch (error) {

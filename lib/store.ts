@@ -125,7 +125,7 @@ export class MessageStore extends StoreEmitter {
     })
     this.#getter = new MessageGetter(
       { log, queues, reader: this.#reader, guard, visibleOffset },
-      { ...options, get correctsOffset() { return options.brokerRole !== 'SLAVE' || options.offsetCheckInSlave } },
+      { ...options, memoryBytes: parts.memoryBytes, get correctsOffset() { return options.brokerRole !== 'SLAVE' || options.offsetCheckInSlave } },
     )
     const { maxMsgsNumBatch, defaultQueryMaxNum, compatibility } = options
     this.#queryContext = { index: parts.index, reader: this.#reader, queues, visibleOffset, maxMsgsNumBatch, defaultQueryMaxNum }

@@ -1,4 +1,3 @@
-import { totalmem } from 'node:os'
 import type { CommitLog } from '../commit-log/commit-log'
 import type { ConsumeQueue } from '../consume-queue/consume-queue'
 import type { ConsumeQueues } from '../consume-queue/consume-queues'
@@ -20,6 +19,8 @@ export interface GetOptions {
   maxTransferCountOnMessageInDisk: number
   /** Percent of the memory of the machine. */
   accessMessageInMemoryMaxRatio: number
+  /** What the machine has of it. */
+  memoryBytes: number
   /** Files of the queue that one get walks. */
   travelCqFileNumWhenGetMessage: number
   /** Whether a reader's offset is put right; a slave leaves it. */
@@ -53,7 +54,7 @@ export class MessageGetter {
   constructor(context: GetContext, options: GetOptions) {
     this.#context = context
     this.#options = options
-    this.#inMemoryBytes = Math.floor((totalmem() * options.accessMessageInMemoryMaxRatio) / 100)
+    this.#inMemoryBytes = Math.floor(options.memoryBytes * (options.accessMessageInMemoryMaxRatio / 100))
   }
 
   get(request: GetRequest): GetResult {
@@ -118,11 +119,13 @@ export class MessageGetter {
       const offset = entryOffset(this.#chunkView, at)
       const size = entrySize(this.#chunkView, at)
       const tagsCode = entryTagsCode(this.#chunkView, at)
-      lastOffset = offset
+      // 4.9 has come to the entry at which the answer was full, 5.3 has not.
+      if (compatibility === '4.9') lastOffset = offset
       const isInDisk = log.maxOffset - offset > this.#inMemoryBytes
       // 4.9 passes over messages of a removed file before it looks whether the answer is full; 5.3 after.
       if (compatibility === '4.9' && offset < skipBelow) continue
       if (this.#isFull(result, size, maxMessages, bytesMax, isInDisk)) break
+      lastOffset = offset
       if (offset < skipBelow) continue
       if (isPrefill(offset, size)) {
         // The place of a lost message; unlike one in a removed file it says nothing about those behind it.

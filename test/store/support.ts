@@ -35,7 +35,7 @@ export const smallFiles = {
 } satisfies OpenOptions
 
 /** `ports` is how a test puts a backend, or a disk meter, of its own in place. */
-export type TestOptions = OpenOptions & { ports?: { backend?: Backend; disk?: DiskMeter } }
+export type TestOptions = OpenOptions & { ports?: { backend?: Backend; disk?: DiskMeter; memoryBytes?: number } }
 
 /** Opens a store that is closed with the test. */
 export async function openStore(test: Test, directory: string, options: TestOptions = {}): Promise<MessageStore> {
