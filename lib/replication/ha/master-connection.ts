@@ -40,6 +40,7 @@ export class MasterConnection implements FrameSink, Receiver {
   readonly #cancelConnect: () => void
   #heard: IdleTimer | undefined
   #said: IdleTimer | undefined
+  #endGrowth: (() => void) | undefined
   /** Where the next frame has to begin; undefined where the master decides. */
   #expected: number | undefined
   /** Up to here the master's log is compared with what is here. */
@@ -84,6 +85,7 @@ export class MasterConnection implements FrameSink, Receiver {
     this.#cancelConnect()
     this.#heard?.stop()
     this.#said?.stop()
+    this.#endGrowth?.()
     this.#socket.destroy()
     this.#onEnd({ wasConnected: this.#heard !== undefined, wasHeard: this.#wasHeard, reason, error })
   }
@@ -100,6 +102,11 @@ export class MasterConnection implements FrameSink, Receiver {
     // A request for offset 0 means that nothing is here. Whoever has something does without the first byte of its first record.
     this.#due = maxOffset === 0 ? 0 : Math.max(1, log.resumeOffset)
     if (maxOffset > 0) this.#expected = this.#due
+    // What lies behind damage counts later than it comes.
+    this.#endGrowth = log.onGrowth(() => {
+      this.#raise(log.maxOffset)
+      if (this.#due > this.#reported) this.#sendReport()
+    })
     emit('masterConnected', { master: this.#master, offset: maxOffset })
     this.#sendReport()
   }
@@ -116,8 +123,8 @@ export class MasterConnection implements FrameSink, Receiver {
   }
 
   header(offset: number, bodySize: number): void {
-    if (this.#expected === undefined) this.#beginAt(offset)
-    else if (offset !== this.#expected) throw new WireError(`went on at offset ${offset} where ${this.#expected} was to come`)
+    this.#expected ??= offset
+    if (offset !== this.#expected) throw new WireError(`went on at offset ${offset} where ${this.#expected} was to come`)
     this.#wasHeard = true
     if (bodySize === 0) return this.#checkSilence(offset)
     this.#silentSince = undefined
@@ -131,18 +138,12 @@ export class MasterConnection implements FrameSink, Receiver {
     const { verifiedOffset, damage } = log.append(offset, bytes)
     for (const range of damage) emit('damage', range)
     this.#expected = offset + bytes.length
-    if (this.#expected >= this.#ownEnd) this.#due = Math.max(this.#due, verifiedOffset)
+    this.#raise(verifiedOffset)
   }
 
-  #beginAt(offset: number): void {
-    const { fileSize } = this.#context.log
-    this.#expected = offset
-    if (offset % fileSize === 0) return
-    throw new StoreError(
-      'ERR_SEGMENT_SIZE',
-      `the master ${this.#master} begins a file at offset ${offset}, and files have ${fileSize} bytes here: give both the same mappedFileSizeCommitLog`,
-      { offset },
-    )
+  /** There may be more to report, though nothing before the master's log has been found to be ours. */
+  #raise(verifiedOffset: number): void {
+    if (this.#expected !== undefined && this.#expected >= this.#ownEnd) this.#due = Math.max(this.#due, verifiedOffset)
   }
 
   /**

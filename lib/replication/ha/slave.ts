@@ -1,5 +1,5 @@
 import type { ConnectionOptions } from 'node:tls'
-import { StoreError, type ErrorCode } from '../../errors'
+import { StoreError, type ErrorCode, type ErrorDetails } from '../../errors'
 import { parseHostPort } from '../../options/addresses'
 import type { MasterStatus } from '../../types'
 import { OffsetHistory } from '../offset-history'
@@ -15,10 +15,8 @@ import { WireError } from './wire-error'
 const PAUSE_FIRST = 100
 const PAUSE_MAX = 5000
 
-/** After these it cannot go on, however often it tries. */
-const finalCodes: ReadonlySet<ErrorCode> = new Set([
-  'ERR_DIVERGED', 'ERR_NOT_A_SLAVE', 'ERR_STORE_CLOSED', 'ERR_SEGMENT_SIZE', 'ERR_FLUSH_FAILED', 'ERR_FILE_REPLACED', 'ERR_READ_ONLY',
-])
+/** The errors of this side that may be gone the next time: there is room again, and what the network has spoilt comes whole. */
+const passingCodes: ReadonlySet<ErrorCode> = new Set(['ERR_DISK_FULL', 'ERR_CORRUPT'])
 
 /** Follows a master, RocketMQ's or ours: the slave's end of the HA protocol over TCP. */
 export class HaSlave {
@@ -100,13 +98,11 @@ export class HaSlave {
       this.#since = clock.now()
       emit('masterLost', { master: options.haMasterAddress, reason: end.reason })
     } else this.#complainOnce(end.reason)
-    if (end.wasHeard) {
-      this.#pause = PAUSE_FIRST
-      this.#complaint = undefined
-    }
+    if (end.wasHeard) this.#complaint = undefined
+    if (end.wasHeard && end.error === undefined) this.#pause = PAUSE_FIRST
     const error = this.#cutBack() ?? end.error
     if (isFinal(error)) this.#giveUp(error as Error)
-    else this.#tryAgain(error === undefined ? this.#pause : PAUSE_MAX)
+    else this.#tryAgain(error === undefined || codeOf(error) === 'ERR_CORRUPT' ? this.#pause : PAUSE_MAX)
   }
 
   /** What has come of a record that is not whole comes again with the next connection. @returns what went wrong */
@@ -130,8 +126,8 @@ export class HaSlave {
     const { options: { haMasterAddress: master }, emit } = this.#context
     if (this.#open === undefined) return
     this.#halt()
-    const { details, code } = error instanceof StoreError ? error : { details: {}, code: undefined }
-    if (code !== 'ERR_DIVERGED') return emit('warning', { message: `this store no longer follows ${master}: ${error.message}` })
+    const details: ErrorDetails = error instanceof StoreError ? error.details : {}
+    if (codeOf(error) !== 'ERR_DIVERGED') return emit('warning', { message: `this store no longer follows ${master}: ${error.message}` })
     emit('diverged', { master, ownOffset: details.ownOffset ?? -1, otherOffset: details.otherOffset ?? -1, reason: details.reason ?? error.message })
   }
 
@@ -143,8 +139,13 @@ export class HaSlave {
   }
 }
 
-/** Errors of this side other than those we know are mistakes in the program, and do not go away. */
+/** After an error of this side that does not pass it cannot go on, however often it tries. */
 function isFinal(error: unknown): boolean {
   if (error === undefined || error instanceof WireError) return false
-  return !(error instanceof StoreError) || finalCodes.has(error.code)
+  const code = codeOf(error)
+  return code === undefined || !passingCodes.has(code)
+}
+
+function codeOf(error: unknown): ErrorCode | undefined {
+  return error instanceof StoreError ? error.code : undefined
 }

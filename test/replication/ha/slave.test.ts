@@ -43,6 +43,7 @@ function scene(test: Test, log = new FakeLog(), options: Partial<HaOptions> = {}
   test.teardown(async () => {
     await slave.stop()
     if (clock.timers.size > 0) test.fail('a timer is left')
+    if (log.listeners.size > 0) test.fail('it still listens')
   })
   return {
     ...context, slave, connections,
@@ -209,16 +210,6 @@ t.test('what no master sends', async (test) => {
   }
 })
 
-t.test('a master with files of another length', async (test) => {
-  const { connected, told, clock, connections } = scene(test)
-  const { socket } = await connected()
-  socket.push(frameOf(fileSize + 1, Buffer.alloc(0)))
-  await turns()
-  test.match(told[2], { name: 'warning', message: /no longer follows.*mappedFileSizeCommitLog/ })
-  clock.advance(60_000)
-  test.equal(connections.length, 1)
-})
-
 t.test('reports in quick succession are one', async (test) => {
   const { master } = logs(10, 0)
   const { connected } = scene(test)
@@ -349,7 +340,9 @@ t.test('a flush that fails ends it', async (test) => {
 t.test('what the log does not take', async (test) => {
   for (const { error, goesOn } of [
     { error: new StoreError('ERR_DISK_FULL', 'no room'), goesOn: true },
-    { error: new StoreError('ERR_IO', 'a bad page'), goesOn: true },
+    { error: new StoreError('ERR_CORRUPT', 'no record'), goesOn: true },
+    { error: new StoreError('ERR_IO', 'a bad page'), goesOn: false },
+    { error: new StoreError('ERR_SEGMENT_SIZE', 'files of another length'), goesOn: false },
     { error: new StoreError('ERR_NOT_A_SLAVE', 'promoted'), goesOn: false },
     { error: new StoreError('ERR_STORE_CLOSED', 'closed'), goesOn: false },
     { error: new TypeError('a mistake'), goesOn: false },
@@ -371,6 +364,38 @@ t.test('what the log does not take', async (test) => {
     await turns()
     test.same(log.bytes, master.bytes, 'goes on once there is room')
   }
+})
+
+t.test('what the network has spoilt is asked for again soon, but not for ever', async (test) => {
+  const { master, log } = logs(10, 5)
+  const { connected, clock, connections } = scene(test, log)
+  log.appendError = new StoreError('ERR_CORRUPT', 'no record')
+  const pauses: number[] = []
+  for (let at = 1; at <= 8; at++) {
+    const { socket } = await connected()
+    socket.push(frameOf(124, master.slice(124)))
+    await turns()
+    let pause = 0
+    for (; connections.length === at; pause += 100) clock.advance(100)
+    pauses.push(pause)
+  }
+  test.same(pauses, [100, 200, 400, 800, 1600, 3200, 5000, 5000])
+})
+
+t.test('what counts only later is reported then', async (test) => {
+  const { master, log } = logs(10, 5)
+  const { connected } = scene(test, log)
+  const { socket, reports } = await connected()
+  reports()
+  log.holdBack = true
+  socket.push(frameOf(124, master.slice(124)))
+  await turns()
+  test.same(reports(), [155])
+  log.holdBack = false
+  for (const listener of log.listeners) listener()
+  await turns()
+  test.same(reports(), [310])
+  test.equal(log.listeners.size, 1)
 })
 
 t.test('how far it is behind', async (test) => {

@@ -26,6 +26,8 @@ export class FakeLog implements ReplicatedLog {
   /** Throws it when this offset is read. */
   badAt: { offset: number; error: Error } | undefined
   appendError: Error | undefined
+  /** While true, it does not say yet what it has taken. */
+  holdBack = false
   /** Called by flush(). */
   beforeFlush: (() => Promise<void>) | undefined
   readonly listeners = new Set<() => void>()
@@ -94,8 +96,9 @@ export class FakeLog implements ReplicatedLog {
     if (known < piece.length && offset + known !== this.#end) throw new Error('overlap')
     this.#add(piece.subarray(known))
     this.#end += piece.length - known
+    const before = this.maxOffset
     this.#verify()
-    return { verifiedOffset: this.maxOffset, damage: [] }
+    return { verifiedOffset: this.holdBack ? before : this.maxOffset, damage: [] }
   }
 
   cutBack(): void {
