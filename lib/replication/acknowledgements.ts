@@ -71,7 +71,7 @@ export class Acknowledgements {
     const milliseconds = replicated < log.maxOffset ? replicas.behind(replicated) : 0
     if (milliseconds < SLOW) return undefined
     const bytes = log.maxOffset - replicated
-    const message = `replicas are behind: ${bytes} bytes are on too few of them, the first for ${milliseconds} ms or more; ${replicas.count} are connected`
+    const message = `replicas are behind: ${bytes} bytes are on too few of them, the first for ${milliseconds} ms or more; replicas connected: ${replicas.count}`
     return { reason: 'replicaBehind', message, since: clock.now() - milliseconds, bytes }
   }
 
@@ -214,7 +214,7 @@ export class Acknowledgements {
   #notReplicated(result: PutResult): PutResult {
     const { options, replicas } = this.#context
     const when = this.#isClosed ? 'when the store was closed' : `after ${options.slaveTimeout} ms: they may have it later`
-    return result.with('FLUSH_SLAVE_TIMEOUT', `not on enough replicas ${when}. ${replicas.count} are connected${this.#causes()}`)
+    return result.with('FLUSH_SLAVE_TIMEOUT', `not on enough replicas ${when}; replicas connected: ${replicas.count}${this.#causes()}`)
   }
 
   #causes(): string {
