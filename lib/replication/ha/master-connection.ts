@@ -38,6 +38,7 @@ export class MasterConnection implements FrameSink, Receiver {
   readonly #report = Buffer.alloc(REPORT_LENGTH)
   readonly #reportView = new DataView(this.#report.buffer, this.#report.byteOffset, REPORT_LENGTH)
   readonly #cancelConnect: () => void
+  #connectedSince: number | undefined
   #heard: IdleTimer | undefined
   #said: IdleTimer | undefined
   #endGrowth: (() => void) | undefined
@@ -69,8 +70,9 @@ export class MasterConnection implements FrameSink, Receiver {
     socket.on('close', () => this.end('the connection was lost'))
   }
 
-  get isConnected(): boolean {
-    return this.#heard !== undefined && !this.#isOver
+  /** Since when it has stood, in milliseconds; undefined where it does not. */
+  get connectedSince(): number | undefined {
+    return this.#isOver ? undefined : this.#connectedSince
   }
 
   /** The furthest offset of the master's log that is known. */
@@ -87,13 +89,14 @@ export class MasterConnection implements FrameSink, Receiver {
     this.#said?.stop()
     this.#endGrowth?.()
     this.#socket.destroy()
-    this.#onEnd({ wasConnected: this.#heard !== undefined, wasHeard: this.#wasHeard, reason, error })
+    this.#onEnd({ wasConnected: this.#connectedSince !== undefined, wasHeard: this.#wasHeard, reason, error })
   }
 
   onReady(): void {
     if (this.#isOver) return
     const { log, options, clock, emit } = this.#context
     this.#cancelConnect()
+    this.#connectedSince = clock.now()
     this.#heard = new IdleTimer(clock, options.haHousekeepingInterval, () => this.end(`it said nothing for ${options.haHousekeepingInterval} ms`))
     this.#said = new IdleTimer(clock, options.haSendHeartbeatInterval, () => this.#sendReport())
     const { maxOffset } = log

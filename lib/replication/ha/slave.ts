@@ -25,7 +25,7 @@ export class HaSlave {
   #open: OpenConnection | undefined
   #history: OffsetHistory
   #connection: MasterConnection | undefined
-  #since: number
+  #lostSince: number
   #pause = PAUSE_FIRST
   #complaint: string | undefined
   #cancelPause: (() => void) | undefined
@@ -35,17 +35,18 @@ export class HaSlave {
     this.#context = context
     this.#openTo = openTo
     this.#history = new OffsetHistory(context.clock)
-    this.#since = context.clock.now()
+    this.#lostSince = context.clock.now()
   }
 
   get master(): MasterStatus {
     const { log, options } = this.#context
     const verifiedOffset = log.maxOffset
+    const connectedSince = this.#connection?.connectedSince
     const masterOffset = Math.max(verifiedOffset, this.#connection?.masterOffset ?? 0)
     return {
       master: options.haMasterAddress,
-      isConnected: this.#connection?.isConnected ?? false,
-      since: this.#since,
+      isConnected: connectedSince !== undefined,
+      since: connectedSince ?? this.#lostSince,
       verifiedOffset,
       masterOffset,
       lagBytes: masterOffset - verifiedOffset,
@@ -95,7 +96,7 @@ export class HaSlave {
   #onEnd(end: MasterConnectionEnd): void {
     const { clock, options, emit } = this.#context
     if (end.wasConnected) {
-      this.#since = clock.now()
+      this.#lostSince = clock.now()
       emit('masterLost', { master: options.haMasterAddress, reason: end.reason })
     } else this.#complainOnce(end.reason)
     if (end.wasHeard) this.#complaint = undefined

@@ -401,8 +401,11 @@ t.test('what counts only later is reported then', async (test) => {
 t.test('how far it is behind', async (test) => {
   const { master } = logs(10, 0)
   const { connected, slave, clock, log } = scene(test)
-  test.match(slave.master, { isConnected: false, verifiedOffset: 0, lagBytes: 0, lagMilliseconds: 0 })
+  const started = clock.now()
+  test.match(slave.master, { isConnected: false, since: started, verifiedOffset: 0, lagBytes: 0, lagMilliseconds: 0 })
+  clock.advance(1000)
   const { socket } = await connected()
+  test.match(slave.master, { isConnected: true, since: started + 1000 })
   socket.push(frameOf(0, master.bytes.subarray(0, 40), 310))
   await turns()
   clock.advance(700)
