@@ -40,6 +40,12 @@ const sections = [
       'StoreConfig', 'ConfigTable', 'ConsumerOffsets', 'ConsumerPlace', 'DelayOffsets', 'SettingsTable', 'TopicSettings', 'GroupSettings', 'UnconsumedMessage',
     ],
   },
+  {
+    title: 'Replication',
+    names: [
+      'Replication', 'Promotion', 'HaSecurity', 'ReplicationStatus', 'ReplicaStatus', 'MasterStatus', 'ReplicatedLog', 'Intake', 'Divergence',
+    ],
+  },
   { title: 'Backup', names: ['BackupOptions', 'BackupProgress', 'BackupResult'] },
   { title: 'Events', names: ['StoreEvents'] },
   { title: 'Dispatchers', names: ['Dispatcher', 'DispatchRecord'] },

@@ -24,7 +24,7 @@ t.test('everything exported is documented, and API.md is what the docstrings mak
 t.test('links between the documents lead somewhere', async (t) => {
   const documents = [
     'README.md', 'API.md', 'CHANGELOG.md', 'docs/format.md', 'docs/recovery.md', 'docs/operations.md', 'docs/errors.md',
-    'docs/durability.md', 'docs/observation.md', 'docs/performance.md',
+    'docs/durability.md', 'docs/replication.md', 'docs/observation.md', 'docs/performance.md',
   ]
   for (const document of documents) {
     const text = readFileSync(join(checkout, document), 'utf8')

@@ -2,7 +2,8 @@ import { connect } from 'node:net'
 import t from 'tap'
 import type { MessageStore, PutResult } from '../../lib/index'
 import { createMemoryBackend } from '../../lib/storage/memory-backend'
-import { bodies, message, openStore, withGatedFlush, type TestOptions } from '../store/support'
+import { bodies, message, openStore, START, withGatedFlush, type TestOptions } from '../store/support'
+import { SteppedClock } from '../torture/stepped-clock'
 import { addressOf, caughtUp, connected, has, portOf, startMaster, startSlave, until } from './pair'
 import { firstDifferenceInMemory, firstReadDifference } from './support'
 
@@ -47,13 +48,16 @@ for (const version of versions) {
 
   t.test(`${version.compatibility}: a slave that goes and comes back`, async (test) => {
     const other = createMemoryBackend()
-    const master = await startMaster(test, '/store', { ...version, slaveTimeout: 30, ports: { backend: createMemoryBackend() } })
+    const clock = new SteppedClock(START)
+    const master = await startMaster(test, '/store', { ...version, clock, slaveTimeout: 1000, ports: { backend: createMemoryBackend() } })
     const first = await startSlave(test, '/store', addressOf(master), { ports: { backend: other } })
     await connected(master)
     test.equal((await put(master, 'before')).status, 'PUT_OK')
     await first.close()
     await until(() => master.replication.status().replicas.length === 0)
-    const lonely = await put(master, 'meanwhile')
+    const waiting = put(master, 'meanwhile')
+    clock.advance(1000)
+    const lonely = await waiting
     test.equal(lonely.status, version.compatibility === '4.9' ? 'SLAVE_NOT_AVAILABLE' : 'FLUSH_SLAVE_TIMEOUT')
     const slave = await startSlave(test, '/store', addressOf(master), { ports: { backend: other } })
     await caughtUp(slave, master)
@@ -86,7 +90,8 @@ for (const version of versions) {
   })
 
   t.test(`${version.compatibility}: whoever reports what was not sent acknowledges nothing`, async (test) => {
-    const master = await startMaster(test, '/store', { ...version, slaveTimeout: 100, ports: { backend: createMemoryBackend() } })
+    const clock = new SteppedClock(START)
+    const master = await startMaster(test, '/store', { ...version, clock, slaveTimeout: 1000, ports: { backend: createMemoryBackend() } })
     const warnings: string[] = []
     master.on('warning', ({ message: text }) => warnings.push(text))
     const liar = connect(portOf(addressOf(master)), '127.0.0.1')
@@ -102,20 +107,26 @@ for (const version of versions) {
     await connected(master)
     const waiting = put(master, 'text')
     report(1n << 40n)
+    await until(() => warnings.some((text) => /replica 127\.0\.0\.1:\d+ reported the offset 1099511627776/.test(text)))
+    clock.advance(1000)
     test.equal((await waiting).status, 'FLUSH_SLAVE_TIMEOUT')
-    test.ok(warnings.some((text) => /replica 127\.0\.0\.1:\d+ reported the offset 1099511627776/.test(text)), 'and it is named')
   })
 }
 
 t.test('a slave that acknowledges after its flush', async (test) => {
   for (const haAcknowledgeAfterFlush of [false, true]) {
     const gate = withGatedFlush(createMemoryBackend())
-    const master = await startMaster(test, '/store', { slaveTimeout: 200, ports: { backend: createMemoryBackend() } })
+    const clock = new SteppedClock(START)
+    const master = await startMaster(test, '/store', { clock, slaveTimeout: 1000, ports: { backend: createMemoryBackend() } })
     const slave = await startSlave(test, '/store', addressOf(master), { haAcknowledgeAfterFlush, ports: gate })
     await connected(master)
     test.equal((await put(master, 'first')).status, 'PUT_OK')
     gate.close()
-    const result = await put(master, 'second')
+    const end = master.maxPhyOffset
+    const waiting = put(master, 'second')
+    await until(() => slave.maxPhyOffset > end)
+    if (haAcknowledgeAfterFlush) clock.advance(1000)
+    const result = await waiting
     test.ok(has(slave, result, 'second'))
     test.equal(result.status, haAcknowledgeAfterFlush ? 'FLUSH_SLAVE_TIMEOUT' : 'PUT_OK', 'a copy in memory counts, unless it is not to')
     gate.open()

@@ -5,8 +5,13 @@ import { openStore, type TestOptions } from '../store/support'
 
 /** What the tests of stores share that replicate over TCP, on this machine. */
 
-/** So often that a test has not to wait for what is only noticed when nobody says a word. */
-const OPTIONS = { clock: systemClock, haSendHeartbeatInterval: 20, haHousekeepingInterval: 2000, haListenPort: 0 } satisfies TestOptions
+/**
+ * A word so often that a test has not to wait for what is only noticed when nobody says one, and so much time that a slow machine
+ * makes no difference. Where time is to run out, the test gives its master a clock of its own.
+ */
+const OPTIONS = {
+  clock: systemClock, slaveTimeout: 600_000, haSendHeartbeatInterval: 20, haHousekeepingInterval: 600_000, haListenPort: 0,
+} satisfies TestOptions
 
 /** A master that listens. */
 export async function startMaster(t: Test, directory: string, options: TestOptions = {}): Promise<MessageStore> {
