@@ -17,6 +17,8 @@ import { randomMessages } from '../support/random-messages'
 import { compatibilityOf, engineUnavailable, engineVersions, interopSettings, startEngine } from './engine'
 
 const skip = engineUnavailable()
+// a Java process takes seconds to start
+t.setTimeout(600_000)
 const haSendHeartbeatInterval = 1000
 /** Enough for what there is and for two heartbeats: they look at their clocks ten times a second. */
 const LISTEN_MILLISECONDS = 3500
@@ -71,7 +73,7 @@ async function freePort(): Promise<number> {
 
 for (const version of engineVersions) {
   for (const haTransferBatchSize of [32_768, 1000]) {
-    t.test(`${version}, ${haTransferBatchSize} bytes in a frame`, { skip, timeout: 120_000 }, async (test) => {
+    t.test(`${version}, ${haTransferBatchSize} bytes in a frame`, { skip }, async (test) => {
       const directory = join(test.testdir(), 'store')
       const haListenPort = await freePort()
       const settings = { ...interopSettings, haListenPort: String(haListenPort), haSendHeartbeatInterval, haTransferBatchSize, brokerRole: 'ASYNC_MASTER' }
@@ -88,7 +90,6 @@ for (const version of engineVersions) {
       ]
       const asked = await Promise.all(questions.map((reports) => ask(haListenPort, reports)))
       await engine.close()
-      await engine.kill()
 
       const ours = `${directory}-of-ours`
       await cp(directory, ours, { recursive: true })
@@ -96,11 +97,11 @@ for (const version of engineVersions) {
       const store = await MessageStore.open(ours, {
         ...interopSettings, compatibility: compatibilityOf(version), haListenPort: 0, haSendHeartbeatInterval, haTransferBatchSize,
       })
-      test.teardown(() => store.close())
       test.equal(store.maxPhyOffset, end)
       await store.replication.start()
       const port = Number(store.replication.status().address!.replace(/.*:/, ''))
       const answered = await Promise.all(questions.map((reports) => ask(port, reports)))
+      await store.close()
       for (const [at, reports] of questions.entries()) {
         test.strictSame(answered[at], asked[at], `reports ${reports.join(', ')}: ${asked[at]!.frames.length} frames`)
       }

@@ -21,21 +21,21 @@ export class IdleTimer {
     this.#last = this.#clock.now()
   }
 
+  /** Whether nothing has happened for that time. A clock that was set back does not tell: the time begins again. */
+  get isIdle(): boolean {
+    const now = this.#clock.now()
+    if (now < this.#last) this.#last = now
+    return now - this.#last >= this.#milliseconds
+  }
+
   stop(): void {
     this.#cancel()
   }
 
   readonly #fire = (): void => {
-    const now = this.#clock.now()
-    // A clock that was set back does not tell how long it has been: the time begins again.
-    const idle = Math.max(0, now - this.#last)
-    if (idle < this.#milliseconds) {
-      if (now < this.#last) this.#last = now
-      this.#cancel = this.#clock.startTimer(this.#milliseconds - idle, this.#fire)
-      return
-    }
-    this.#last = now
-    this.#cancel = this.#clock.startTimer(this.#milliseconds, this.#fire)
-    this.#onIdle()
+    const { isIdle } = this
+    const left = isIdle ? this.#milliseconds : this.#milliseconds - (this.#clock.now() - this.#last)
+    this.#cancel = this.#clock.startTimer(left, this.#fire)
+    if (isIdle) this.#onIdle()
   }
 }

@@ -6,6 +6,7 @@ import type { HaContext } from './context'
 import { FrameParser, type FrameSink } from './frame-parser'
 import { IdleTimer } from './idle-timer'
 import type { OpenConnection, Receiver } from './open-connection'
+import { SilenceGuard } from './silence-guard'
 import { WireError } from './wire-error'
 
 /** The engine's own limit for connecting. */
@@ -39,7 +40,7 @@ export class MasterConnection implements FrameSink, Receiver {
   readonly #reportView = new DataView(this.#report.buffer, this.#report.byteOffset, REPORT_LENGTH)
   readonly #cancelConnect: () => void
   #connectedSince: number | undefined
-  #heard: IdleTimer | undefined
+  #heard: SilenceGuard | undefined
   #said: IdleTimer | undefined
   #endGrowth: (() => void) | undefined
   /** Where the next frame has to begin; undefined where the master decides. */
@@ -97,7 +98,7 @@ export class MasterConnection implements FrameSink, Receiver {
     const { log, options, clock, emit } = this.#context
     this.#cancelConnect()
     this.#connectedSince = clock.now()
-    this.#heard = new IdleTimer(clock, options.haHousekeepingInterval, () => this.end(`it said nothing for ${options.haHousekeepingInterval} ms`))
+    this.#heard = new SilenceGuard(clock, options.haHousekeepingInterval, (reason) => this.end(reason))
     this.#said = new IdleTimer(clock, options.haSendHeartbeatInterval, () => this.#sendReport())
     const { maxOffset } = log
     this.#ownEnd = maxOffset

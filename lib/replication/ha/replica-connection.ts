@@ -5,6 +5,7 @@ import type { HaContext } from './context'
 import { FlowControl } from './flow-control'
 import { IdleTimer } from './idle-timer'
 import { ReportParser } from './report-parser'
+import { SilenceGuard } from './silence-guard'
 import { WireError } from './wire-error'
 import type { WriteBuffer, WriteBuffers } from './write-buffers'
 
@@ -31,7 +32,7 @@ export class ReplicaConnection {
   readonly #parts: ReplicaConnectionParts
   readonly #reports = new ReportParser()
   readonly #flow: FlowControl
-  readonly #heard: IdleTimer
+  readonly #heard: SilenceGuard
   readonly #said: IdleTimer
   /** Everything below has been sent, or is not wanted. Undefined until the replica has said what it wants. */
   #position: number | undefined
@@ -49,7 +50,7 @@ export class ReplicaConnection {
     this.#parts = parts
     this.#flow = new FlowControl(clock, options.haFlowControlEnable ? options.maxHaTransferByteInSecond : Infinity)
     // Only a whole report counts as a word: whoever sends a byte now and then is given up like somebody who is silent.
-    this.#heard = new IdleTimer(clock, options.haHousekeepingInterval, () => this.end(`it said nothing for ${options.haHousekeepingInterval} ms`))
+    this.#heard = new SilenceGuard(clock, options.haHousekeepingInterval, (reason) => this.end(reason))
     this.#said = new IdleTimer(clock, options.haSendHeartbeatInterval, () => this.#sendHeartbeat())
     socket.on('data', (bytes: Uint8Array) => this.#receive(bytes))
     socket.on('end', () => this.end('it closed the connection'))

@@ -341,6 +341,7 @@ t.test('a byte now and then is no word', async (test) => {
     await turns()
     clock.advance(5000)
   }
+  await turns()
   test.ok(ended(), 'given up after 20 s')
 })
 
@@ -356,8 +357,19 @@ t.test('a replica that falls silent is given up, one that reports is not', async
   clock.advance(19_999)
   test.notOk(ended())
   clock.advance(1)
+  await turns()
   test.ok(ended())
   test.match(context.log.left, [{ reason: 'it said nothing for 20000 ms' }])
+})
+
+t.test('what a replica has said while this process was stopped counts', async (test) => {
+  const { socket, ended, clock } = scene(test, logOf(1))
+  socket.report(1)
+  await turns()
+  clock.advance(60_000)
+  socket.report(1)
+  await turns()
+  test.notOk(ended())
 })
 
 t.test('however the connection ends, it ends once, and nothing follows', async (test) => {

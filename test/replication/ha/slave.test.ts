@@ -251,6 +251,7 @@ t.test('a master that falls silent is left, and sought again', async (test) => {
   clock.advance(19_999)
   test.notOk(socket.destroyed)
   clock.advance(1)
+  await turns()
   test.ok(socket.destroyed)
   test.match(told[1], { name: 'masterLost', reason: 'it said nothing for 20000 ms' })
   clock.advance(100)
