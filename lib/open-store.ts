@@ -152,6 +152,7 @@ export async function openStore(
       checkCRC: options.checkCRCOnRecover,
       forceVerifyPropCRC: options.forceVerifyPropCRC,
       messageIndexSafe: options.messageIndexSafe,
+      isSlave: options.brokerRole === 'SLAVE',
     })
     if (!readOnly) {
       await settleDeletions({ backend, manifestPath, queues, config, log })

@@ -17,8 +17,8 @@ const MAGIC_AT = 4
 export interface LogScanOptions {
   segments: SegmentList
   check: RecordCheck
-  /** True when what is wrong at `offset` is damage, and no torn tail: the log behind it has been on disk. */
-  isDamage(finding: Finding, offset: number, lastStoreTimestamp: number): boolean
+  /** True when what is wrong at `offset`, where a segment may be missing, is damage, and no torn tail: the log behind it has been on disk. */
+  isDamage(finding: Finding | 'missing', offset: number, lastStoreTimestamp: number): boolean
   /** Called now and then with the bytes done; may throw to end the scan. */
   pause(done: number): Promise<void>
   /** @returns false to end the scan */
@@ -101,6 +101,7 @@ async function walk(
       // Without a successor the writer goes on at the blank, as the engine does.
       if (next === undefined) return { ...result, end: offset }
       if (next.fromOffset > segment.toOffset) {
+        if (!options.isDamage('missing', segment.toOffset, result.lastStoreTimestamp)) return { ...result, end: offset }
         result.damage.push(damageAt(segment.path, segment.toOffset, next.fromOffset, 'a segment is missing'))
       }
       result.storedUntil.set(segment, result.lastStoreTimestamp)

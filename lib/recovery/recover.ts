@@ -39,6 +39,8 @@ export interface RecoveryContext {
   checkCRC: boolean
   forceVerifyPropCRC: boolean
   messageIndexSafe: boolean
+  /** What is cut comes again, from the master; what is stepped over does not. */
+  isSlave: boolean
   /** Yields to the event loop, reports, and throws when the open is to end. */
   pause(progress: RecoveryProgress): Promise<void>
 }
@@ -233,20 +235,22 @@ function findUnfilled(log: CommitLog, scanStart: number, cut: ReadonlyMap<Consum
 
 /**
  * Tells damage, which is stepped over, from a torn tail, which is cut: by what the checkpoint and an orderly close
- * vouch for. Where nothing does, the checkpoint being lost, whole messages are kept rather than cut.
+ * vouch for. Where nothing does, the checkpoint being lost, whole messages are kept rather than cut, but on a slave.
  */
 function damageTest(context: RecoveryContext, closedTo: number): LogScanOptions['isDamage'] {
-  const { checkpoint, isClean, log } = context
+  const { checkpoint, isClean, isSlave, log } = context
   const { confirmPhyOffset, physicMsgTimestamp } = checkpoint.fields
   const flushedUpTo = Math.max(confirmPhyOffset, closedTo)
   return (finding, offset, lastStoreTimestamp) => {
-    if (offset < flushedUpTo) return true
+    if (offset < flushedUpTo || (finding === 'missing' && !isSlave)) return true
     if (isClean) return finding === 'bad'
     if (confirmPhyOffset !== 0) return false
     // 4.9 keeps no offset, but a time. Of two messages of the same time one may have been flushed and the other not; what one
     // recovery has stepped over the next one must step over too, since messages have been acknowledged behind it.
     // A time from before the first message is damage itself, and none.
     const hasTime = physicMsgTimestamp >= Math.max(1, firstStoreTimestamp(log.segments.first!, makeCheck(context)))
+    // A slave tells nobody of what lies behind damage before a later message has been flushed.
+    if (isSlave) return hasTime && lastStoreTimestamp < physicMsgTimestamp
     return !hasTime || lastStoreTimestamp <= physicMsgTimestamp
   }
 }

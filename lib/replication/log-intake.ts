@@ -25,9 +25,9 @@ export interface LogIntakeParts {
   dispatchers: Dispatchers
   arrivals: Arrivals
   backend: Backend
-  options: { forceVerifyPropCRC: boolean }
-  /** The log goes on behind something that is no record. */
-  onDamage(damage: Damage): void
+  options: { forceVerifyPropCRC: boolean; compatibility: '4.9' | '5.3' }
+  /** The log goes on behind something that is no record, before which the last store time was this. */
+  onDamage(damage: Damage, lastStoreTimestamp: number): void
   warn(message: string, file: string): void
 }
 
@@ -249,7 +249,7 @@ export class LogIntake {
     }
     this.#doubt = undefined
     log.advance(resumeOffset, log.lastStoreTimestamp)
-    this.#parts.onDamage(damage)
+    this.#parts.onDamage(damage, log.lastStoreTimestamp)
   }
 
   #crcFrom(from: number, to: number): number {

@@ -1,6 +1,7 @@
 import { StoreError } from '../errors'
 import type { Checkpoint } from '../flush/checkpoint'
 import type { GroupCommit } from '../flush/group-commit'
+import type { CheckpointFields } from '../format/checkpoint-layout'
 import type { Damage } from '../types'
 import { Growth } from './growth'
 import { LogIntake, type LogIntakeParts } from './log-intake'
@@ -32,12 +33,12 @@ export class StoreLog implements ReplicatedLog {
   /** Stepped over, and not told yet to whoever appends. */
   #damage: Damage[] = []
   /** Stepped over, and an open after a crash would not know yet that the log goes on behind it: it would cut the log there. */
-  #unvouched: Damage[] = []
+  #unvouched: { offset: number; lastStoreTimestamp: number }[] = []
   #isVouching = false
 
   constructor(parts: StoreLogParts) {
     this.#parts = parts
-    this.#intake = new LogIntake({ ...parts, onDamage: (damage) => this.#onDamage(damage) })
+    this.#intake = new LogIntake({ ...parts, onDamage: (damage, lastStoreTimestamp) => this.#onDamage(damage, lastStoreTimestamp) })
   }
 
   get minOffset(): number {
@@ -161,22 +162,23 @@ export class StoreLog implements ReplicatedLog {
     return this.#parts.failed(error)
   }
 
-  #onDamage(damage: Damage): void {
-    this.#unvouched.push(damage)
+  #onDamage(damage: Damage, lastStoreTimestamp: number): void {
+    this.#unvouched.push({ offset: damage.offset, lastStoreTimestamp })
     this.#damage.push(damage)
   }
 
-  /** Has the checkpoint say that the log goes on behind damage. */
+  /** Has the checkpoint say that the log goes on behind damage. What it does not say yet, it may with the next bytes. */
   async #vouch(): Promise<void> {
     if (this.#isVouching) return
     this.#isVouching = true
-    const { log, group, checkpoint } = this.#parts
+    const { group, checkpoint } = this.#parts
     try {
-      while (this.#unvouched.length > 0) {
-        const { maxOffset } = log
+      for (let before = Infinity; this.#unvouched.length > 0 && this.#unvouched.length < before;) {
+        before = this.#unvouched.length
         await group.flush()
+        const fields = { ...checkpoint.fields }
         await checkpoint.write()
-        this.#unvouched = this.#unvouched.filter(({ offset }) => offset >= maxOffset)
+        this.#unvouched = this.#unvouched.filter((damage) => !this.#isVouchedFor(damage, fields))
       }
       this.growth.note()
     } catch (error) {
@@ -184,5 +186,11 @@ export class StoreLog implements ReplicatedLog {
     } finally {
       this.#isVouching = false
     }
+  }
+
+  /** Of 4.9 the checkpoint has no offset, but the store time of the last message that was flushed. */
+  #isVouchedFor({ offset, lastStoreTimestamp }: { offset: number; lastStoreTimestamp: number }, fields: CheckpointFields): boolean {
+    const { compatibility } = this.#parts.options
+    return compatibility === '4.9' ? lastStoreTimestamp < fields.physicMsgTimestamp : offset < fields.confirmPhyOffset
   }
 }
