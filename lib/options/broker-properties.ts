@@ -1,8 +1,8 @@
 import { knownUnusedKeys, reasonUnused } from './known-properties'
 import { nearest } from './nearest'
 import { invalidOption, optionError, unsupportedOption } from './option-errors'
-import { definitionOf, optionKeys, type OptionKey } from './option-table'
-import { describeAllowed, valueOfText, type Choices, type Source } from './option-values'
+import { definitionOf, optionKeys, optionTable, type OptionKey } from './option-table'
+import { describeAllowed, valueOfText, type Choices, type OptionValue, type Source } from './option-values'
 import { parseProperties } from './properties-file'
 import { canonicalKey } from './spellings'
 import type { UnusedProperty } from './store-options'
@@ -14,8 +14,14 @@ export interface PropertiesFile {
   text: string
 }
 
-/** A broker has its slaves connect to this address of its own: the one on which a store listens for them. */
-const ADDRESS_FOR_SLAVES = 'brokerIP2'
+/**
+ * What a broker makes of its own options where the file does not have the store's: slaves connect to its second address, on the
+ * port behind that for its clients.
+ */
+const derived: Readonly<Record<string, { key: OptionKey; convert(text: string): string }>> = {
+  brokerIP2: { key: 'haListenAddress', convert: (address) => address },
+  listenPort: { key: 'haListenPort', convert: (port) => (/^\d+$/.test(port) ? String(Number(port) + 1) : port) },
+}
 
 /** Sorts a file's properties into those that the store uses and those that are for others. */
 export function readBrokerProperties(properties: PropertiesFile): {
@@ -26,22 +32,30 @@ export function readBrokerProperties(properties: PropertiesFile): {
   const choices: Choices = new Map()
   const unused: UnusedProperty[] = []
   const lines = parseProperties(text, file)
-  const listensElsewhere = lines.some(({ key }) => key === 'haListenAddress')
+  const given = new Set(lines.map(({ key }) => key))
   for (const property of lines) {
     const source = { ...property, file }
-    const key = property.key === ADDRESS_FOR_SLAVES && !listensElsewhere ? 'haListenAddress' : canonicalKey(property.key)
+    const origin = Object.hasOwn(derived, property.key) ? derived[property.key] : undefined
+    if (origin !== undefined && !given.has(origin.key)) {
+      choices.set(origin.key, { value: read(origin.key, origin.convert(property.value), source), source })
+      continue
+    }
+    const key = canonicalKey(property.key)
     const definition = definitionOf(key)
     if (definition === undefined) {
       unused.push({ ...property, reason: reasonToPassOver(source) })
       continue
     }
-    const value = valueOfText(definition, property.value)
-    if (value === undefined) {
-      throw invalidOption(key, property.value, describeAllowed(definition), source)
-    }
-    choices.set(key as OptionKey, { value, source })
+    choices.set(key as OptionKey, { value: read(key as OptionKey, property.value, source), source })
   }
   return { choices, unused }
+}
+
+function read(key: OptionKey, text: string, source: Source): OptionValue {
+  const definition = optionTable[key]
+  const value = valueOfText(definition, text)
+  if (value === undefined) throw invalidOption(key, source.value, describeAllowed(definition), source)
+  return value
 }
 
 /** Why a property that the store does not use does no harm; throws where it does or is unknown. */

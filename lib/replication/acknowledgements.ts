@@ -110,9 +110,10 @@ export class Acknowledgements {
     }
   }
 
-  /** A replica has everything below `offset`. @throws ERR_OFFSET_UNAVAILABLE beyond the end of the log */
+  /** A replica has everything below `offset`. @throws ERR_OFFSET_UNAVAILABLE beyond the end of the log, ERR_STORE_CLOSED */
   acknowledge(replica: string, offset: number): void {
     const { log, replicas } = this.#context
+    if (this.#isClosed) throw new StoreError('ERR_STORE_CLOSED', `the store is closed: what the replica ${replica} has does not matter to it any more`)
     if (!(offset <= log.maxOffset)) {
       const message = `the replica ${replica} says that it has the log up to offset ${offset}, and it ends at ${log.maxOffset}: it follows another one`
       throw new StoreError('ERR_OFFSET_UNAVAILABLE', message, { offset })

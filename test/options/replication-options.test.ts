@@ -51,6 +51,17 @@ t.test('the address on which a master listens', async (t) => {
   for (const haListenAddress of ['', ' ', 'a b', '10.0.0.0/8']) t.equal(refusal(() => resolveOptions({ haListenAddress })).code, 'ERR_INVALID_OPTION')
 })
 
+t.test('the port on which a master listens', async (t) => {
+  t.equal(load('').options.haListenPort, 10_912)
+  t.equal(load('listenPort=10921').options.haListenPort, 10_922, 'one behind that for clients, as brokers have it')
+  t.strictSame(load('listenPort=10921').unusedProperties, [])
+  const both = load('listenPort=10921\nhaListenPort=5000')
+  t.equal(both.options.haListenPort, 5000)
+  t.match(both.unusedProperties, [{ key: 'listenPort', reason: "a broker's option" }])
+  t.equal(load('listenPort=10921', { haListenPort: 0 }).options.haListenPort, 0)
+  for (const port of ['65535', 'x', '', '-1']) t.match(refusal(() => load(`listenPort=${port}`)), { code: 'ERR_INVALID_OPTION', details: { key: 'listenPort', value: port, line: 1 } })
+})
+
 t.test('how far a replica in sync may lag has a name of its own in each version', async (t) => {
   for (const compatibility of ['4.9', '5.3'] as const) {
     t.equal(load('haSlaveFallbehindMax=1000', { compatibility }).options.haMaxGapNotInSync, 1000)

@@ -7,7 +7,7 @@ import { message, openStore, withGatedFlush } from './support'
  * The story: PUT_OK is a promise. What it waits for depends on flushDiskType, brokerRole, and whether the message
  * itself asks not to be waited for.
  *
- * Not proved here: that what was promised is on the disk (test/torture), and slaves (there are none yet).
+ * Not proved here: that what was promised is on the disk (test/torture), and slaves (test/replication).
  */
 
 /** Whether the promise has settled by the time everything that can go on has gone on. */
