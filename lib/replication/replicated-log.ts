@@ -51,7 +51,9 @@ export interface ReplicatedLog {
   /**
    * Slave: takes bytes that follow those taken before; they may be cut anywhere. The first ones since cutBack() may begin anywhere
    * in the log, and at any start of a file where the log is empty. What lies below `maxOffset` is compared with what is there.
-   * @throws ERR_DIVERGED where they are no continuation, ERR_NOT_A_SLAVE, ERR_DISK_FULL, ERR_STORE_CLOSED
+   * @throws ERR_DIVERGED where they are no continuation; ERR_CORRUPT where something in them is no record, the first time: cutBack(), and
+   *   have them sent again from `resumeOffset`, and what comes the same then is damage of the sender's log; ERR_SEGMENT_SIZE where the
+   *   sender's files have another size; ERR_NOT_A_SLAVE, ERR_DISK_FULL, ERR_STORE_CLOSED
    */
   append(offset: number, bytes: Uint8Array): Intake
   /** Slave: forgets what was taken and is no whole record yet, for instance when the connection is lost. */
