@@ -16,6 +16,7 @@ interface Scene {
   log: FakeLog
   socket: TestSocket
   connection: ReplicaConnection
+  buffers: WriteBuffers
   complaints: string[]
   context: TestContext<ManualClock>
   ended: () => boolean
@@ -29,9 +30,10 @@ function scene(test: Test, log: FakeLog, options: Partial<HaOptions> = {}): Scen
   const socket = new TestSocket()
   const complaints: string[] = []
   let ends = 0
+  const buffers = new WriteBuffers(context.options.haTransferBatchSize)
   const connection = new ReplicaConnection(socket, context, {
     replica: '10.0.0.1:5',
-    buffers: new WriteBuffers(context.options.haTransferBatchSize),
+    buffers,
     complain: (kind, message) => complaints.push(`${kind}: ${message}`),
     onEnd: () => ends++,
   })
@@ -41,7 +43,8 @@ function scene(test: Test, log: FakeLog, options: Partial<HaOptions> = {}): Scen
     if (ends !== 1) test.fail(`ended ${ends} times`)
     if (clock.timers.size > 0) test.fail('a timer is left')
   })
-  return { clock, log, socket, connection, complaints, context, ended: () => ends > 0, frames: () => framesOf(Buffer.concat(socket.written.splice(0))) }
+  const frames = (): Frame[] => framesOf(Buffer.concat(socket.written.splice(0)))
+  return { clock, log, socket, connection, buffers, complaints, context, ended: () => ends > 0, frames }
 }
 
 function logOf(files: number): FakeLog {
@@ -166,14 +169,29 @@ t.test('no heartbeat while something is on its way', async (test) => {
   socket.isBlocked = true
   socket.report(1)
   await turns()
-  test.equal(socket.written.length, 1)
+  const underWay = socket.writableLength
   for (let at = 0; at < 5; at++) {
     clock.advance(3000)
     socket.report(1)
     await turns()
   }
   connection.pump()
-  test.equal(socket.written.length, 1, 'the replica has not yet read what there is')
+  test.equal(socket.writableLength, underWay, 'the replica has not yet read what there is')
+})
+
+t.test('memory that the system may still read when the connection ends is not used again', async (test) => {
+  for (const isOver of [false, true]) {
+    const { socket, connection, buffers } = scene(test, logOf(2))
+    let givenBack = 0
+    buffers.giveBack = () => givenBack++
+    socket.isBlocked = true
+    socket.report(1)
+    await turns()
+    if (isOver) connection.end('over')
+    socket.release()
+    await turns()
+    test.equal(givenBack, isOver ? 0 : 1)
+  }
 })
 
 t.test('whoever reads slowly costs two writes, however much there is', async (test) => {
@@ -322,7 +340,8 @@ t.test('flow control counts what is sent', async (test) => {
 })
 
 t.test('what is no report', async (test) => {
-  for (const [what, bytes] of [['-1', Buffer.alloc(8, 0xff)], ['no safe integer', Buffer.alloc(8, 0x7f)], ['a request', Buffer.from('GET / HTTP/1.1\r\n\r\n')]] as const) {
+  const http = Buffer.from('GET / HTTP/1.1\r\n\r\n')
+  for (const [what, bytes] of [['-1', Buffer.alloc(8, 0xff)], ['no safe integer', Buffer.alloc(8, 0x7f)], ['a request', http]] as const) {
     const { socket, ended, complaints, context } = scene(test, logOf(1))
     socket.push(bytes)
     await turns()

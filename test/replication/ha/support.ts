@@ -168,37 +168,38 @@ export class FakeLog implements ReplicatedLog {
   }
 }
 
-/** Time passes when the test says so. */
+/** Time passes when the test says so. Timers go by the time that has passed, whatever the clock is set to. */
 export class ManualClock implements Clock {
-  #now = 1_000_000
+  #passed = 0
+  #ahead = 1_000_000
   readonly timers = new Set<{ at: number; callback: () => void }>()
 
   now(): number {
-    return this.#now
+    return this.#ahead + this.#passed
   }
 
   startTimer(milliseconds: number, callback: () => void): () => void {
-    const timer = { at: this.#now + milliseconds, callback }
+    const timer = { at: this.#passed + milliseconds, callback }
     this.timers.add(timer)
     return () => this.timers.delete(timer)
   }
 
   /** Fires what is due on the way, in order. */
   advance(milliseconds: number): void {
-    const until = this.#now + milliseconds
+    const until = this.#passed + milliseconds
     for (;;) {
       const due = [...this.timers].filter(({ at }) => at <= until).sort((left, right) => left.at - right.at)[0]
       if (due === undefined) break
       this.timers.delete(due)
-      this.#now = Math.max(this.#now, due.at)
+      this.#passed = Math.max(this.#passed, due.at)
       due.callback()
     }
-    this.#now = until
+    this.#passed = until
   }
 
-  /** The clock is set; no timer fires. */
+  /** Sets the clock. */
   set(now: number): void {
-    this.#now = now
+    this.#ahead = now - this.#passed
   }
 }
 
