@@ -96,8 +96,8 @@ export class Cleaner {
   }
 
   usedPercents(): UsedPercents {
-    const { disk, options, queues } = this.#context
-    return usedPercents(disk, { logs: logPathsOf(options).writable, queues: queues.directory })
+    const { disk, options, log, queues } = this.#context
+    return usedPercents(disk, { logs: logPathsOf(options).writable, queues: queues.directory, reserved: log.reserved })
   }
 
   /** What is on its way out, and what keeps it. */

@@ -75,6 +75,23 @@ t.test('the disk: short of room, old segments go at any hour; critically full, y
   t.same(segmentNames(surroundings)[0], nameOf(4 * SEGMENT))
 })
 
+t.test('what is reserved for the log and not yet written is free to both, guard and retention, as RocketMQ counts it', async (t) => {
+  const surroundings = await openRetained(t)
+  const { store, clock, meter, deletions } = surroundings
+  fillSegments(surroundings, 3)
+  for (let number = 0; number < 6; number++) store.append({ topic: 'orders', queueId: 0, body: Buffer.alloc(BODY, 'x') })
+  await turns()
+  // A segment is a hundredth of the disk: what is ahead of the writer makes more than one percent.
+  meter.usage = () => ({ totalBytes: 100 * SEGMENT, freeBytes: 14 * SEGMENT, device: 1 })
+  clock.advance(60_000)
+  await turns()
+  const [volume] = store.volumes
+  const used = Math.ceil(100 - (100 * volume!.freeBytes) / volume!.totalBytes)
+  t.same(store.retention.preview().usedPercents, { log: used, queues: used })
+  t.equal(used, 85)
+  t.same(deletions, [], 'which is not above diskSpaceCleanForciblyRatio')
+})
+
 t.test('short of room with nothing to delete: said once, until it is over', async (t) => {
   const surroundings = await openRetained(t)
   const { store, clock, meter } = surroundings
