@@ -41,9 +41,6 @@ const leftOut = new Set([
   'commitlog', 'consumequeue', 'checkpoint', 'abort', 'lock', 'quarantine', MANIFEST_NAME, `${MANIFEST_NAME}.draft`, MARKER_NAME,
 ])
 
-/** Files listed between two pauses. */
-const LISTED_AT_ONCE = 256
-
 /** All of a store at one moment between two messages, as a clean stop would leave it; what of it lies in files is still there later. */
 export class Snapshot {
   readonly logEnd: number
@@ -71,7 +68,7 @@ export class Snapshot {
     }
   }
 
-  /** Every file of the copy but checkpoint and manifest. */
+  /** Every file of the copy but checkpoint and manifest. @param pause called after each */
   async listFiles(pause: () => Promise<void>): Promise<FileToCopy[]> {
     const listed: FileToCopy[] = []
     for (const all of [this.#logFiles(), this.#queueFiles(), this.#indexFiles(), this.#foreignFiles()]) {
@@ -79,7 +76,7 @@ export class Snapshot {
         const status = this.#store.files.status(file.path)
         if (status !== undefined) listed.push({ ...file, status })
         else if (!file.mayVanish) throw new StoreError('ERR_IO', `${file.path} is gone: somebody else has removed it`, { file: file.path })
-        if (listed.length % LISTED_AT_ONCE === 0) await pause()
+        await pause()
       }
     }
     return listed
