@@ -65,6 +65,10 @@ export class RepairPlan {
         return
       case 'rebuild-index':
         this.rebuild('index', `${finding.file}: ${finding.what}`)
+        return
+      case 'rebuild-all':
+        this.#move(finding.file, finding.what)
+        for (const what of ['queues', 'index'] as const) this.rebuild(what, `${finding.file}: ${finding.what}`)
     }
   }
 

@@ -220,6 +220,11 @@ const cases: Case[] = [
     damage: (directory) => truncateSync(join(directory, 'checkpoint'), 20),
     kinds: ['checkpoint-short'], steps: ['open'],
   },
+  {
+    name: 'a list of queues that is not as it was written',
+    damage: (directory) => change(join(directory, MANIFEST_NAME), 20, (bytes) => bytes.writeUInt8(bytes.readUInt8(0) ^ 1)),
+    kinds: ['manifest-damaged'], steps: ['move', 'move', 'move', 'open'],
+  },
 ]
 
 for (const { name, damage, kinds, remains = [], steps, losesMessages = false } of cases) {
