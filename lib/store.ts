@@ -513,7 +513,7 @@ export class MessageStore extends StoreEmitter {
       if (this.#failure !== undefined) throw this.#failure
       // The mark stays: the next open makes what is missing from the log.
       if (this.#derived.backlog !== undefined) throw this.#derived.backlog
-      await this.config.persist()
+      await this.config.finish()
       index?.finish()
       await index?.sync()
       await this.#manifest.writeLast()
