@@ -47,12 +47,19 @@ export class FileCopier {
     } catch (error) {
       // A queue that has been deleted meanwhile, or what the broker keeps beside the store.
       if (!file.mayVanish || files.status(file.path) !== undefined) throw error
-      if (files.status(to) !== undefined) files.remove(to)
-      return
+      return this.#drop(file, to)
     }
+    // Asked behind the copy: so long it was the file that was found. The log has what was in it.
+    if (file.isReplaced?.() === true) return this.#drop(file, to)
     this.#paths.push(to)
     this.fileCount++
     await this.#pause()
+  }
+
+  #drop({ place }: FileToCopy, to: string): void {
+    const { files } = this.#options
+    if (files.status(to) !== undefined) files.remove(to)
+    delete this.sealed[place]
   }
 
   /** Makes a directory of the copy, which may stay empty, and those above it. */

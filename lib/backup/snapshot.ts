@@ -31,7 +31,13 @@ export interface StoreToCopy {
  */
 export type FileToCopy = FoundFile & { status: FileStatus }
 
-type FoundFile = { place: string; path: string; mayVanish: boolean } & (
+type FoundFile = {
+  place: string
+  path: string
+  mayVanish: boolean
+  /** Whether what is at `path` now may be another file than was found. */
+  isReplaced?(): boolean
+} & (
   | { kind: 'sealed' | 'foreign' }
   | { kind: 'growing'; length: number; size: number; head?: Buffer }
 )
@@ -95,11 +101,14 @@ export class Snapshot {
   *#queueFiles(): Generator<FoundFile> {
     const { queues, directory } = this.#store
     for (const { topic, queueId, maxOffset } of this.manifest.queues) {
-      const files = queues.find(topic, queueId)?.files
+      const queue = queues.find(topic, queueId)
+      const files = queue?.files
+      // Deleted, and begun anew.
+      const isReplaced = (): boolean => queues.find(topic, queueId) !== queue
       // Files that are made later hold later messages.
       for (const start of files?.starts.filter((start) => start < maxOffset) ?? []) {
         const path = join(files!.directory, segmentName(start * QUEUE_ENTRY_LENGTH))
-        const file = { place: relative(directory, path), path, mayVanish: true }
+        const file = { place: relative(directory, path), path, mayVanish: true, isReplaced }
         const length = (maxOffset - start) * QUEUE_ENTRY_LENGTH
         const size = files!.entriesPerFile * QUEUE_ENTRY_LENGTH
         if (length < size) yield { ...file, kind: 'growing', length, size }
