@@ -15,7 +15,7 @@ const refusal = new StoreError('ERR_IO', 'the disk does not take it', { reason: 
 const noRoom = new StoreError('ERR_DISK_FULL', 'no room', { reason: 'ENOSPC' })
 
 /** A backend in which a call fails for the paths that match, while `fails` says so. */
-function failing(names: readonly ('truncate' | 'write' | 'sync' | 'syncDirectory' | 'read')[], path: RegExp, error: StoreError): { backend: Backend; fails: boolean } {
+function failing(names: readonly ('truncate' | 'write' | 'sync' | 'syncDirectory' | 'read' | 'remove')[], path: RegExp, error: StoreError): { backend: Backend; fails: boolean } {
   const real = selectBackend('auto')
   const paths = new Map<unknown, string>()
   const control = { backend: real, fails: false }
@@ -134,6 +134,22 @@ t.test('closed, or killed, while keys wait for an index file: the next open make
   const again = await openStore(test, directory, { maxIndexNum: 4 })
   for (const key of ['first', 'a', 'b', 'c', 'd', 'e']) test.equal(again.query({ topic: 'orders', key }).messages.length, 1, key)
   await again.close()
+})
+
+t.test('a segment for which there was no room, and whose beginning could not even be removed, is made once there is', async (test) => {
+  for (const goesOn of [true, false]) {
+    const control = failing(['truncate', 'remove'], /\/commitlog\//, noRoom)
+    const directory = test.testdir()
+    const store = await openStore(test, directory, { ports: { backend: control.backend } })
+    store.append(message())
+    control.fails = true
+    for (const attempt of ['first', 'second']) test.equal(await codeOf(() => store.append(messageOfSize(4000))), 'ERR_DISK_FULL', attempt)
+    control.fails = false
+    if (goesOn) test.ok(store.append(messageOfSize(4000)).isStored())
+    test.equal(store.failure, undefined)
+    await store.close()
+    test.equal(readdirSync(join(directory, 'commitlog')).length, goesOn ? 2 : 1, 'and closing leaves nothing of it: 4.9 would not start')
+  }
 })
 
 t.test('a queue that cannot be read wakes its readers, and ends nothing', async (test) => {
