@@ -170,6 +170,7 @@ export class MessageStore extends StoreEmitter {
       flushedOffset: () => this.flushedOffset,
       flush: () => this.#derived.sync(),
       betweenFlushes: (work) => this.#derived.between(work),
+      assertChangeable: () => this.running.assertChangeable(),
       hasFailed: () => this.#failure !== undefined,
       onFailed: (error) => this.#fail(error),
       emit: (name, event) => this.emit(name, event),
@@ -512,7 +513,7 @@ export class MessageStore extends StoreEmitter {
       if (this.#failure !== undefined) throw this.#failure
       // The mark stays: the next open makes what is missing from the log.
       if (this.#derived.backlog !== undefined) throw this.#derived.backlog
-      await this.config.persist()
+      await this.config.finish()
       index?.finish()
       await index?.sync()
       await this.#manifest.writeLast()
