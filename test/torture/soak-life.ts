@@ -1,4 +1,4 @@
-import { readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { MessageStore, type Compatibility, type FlushDiskType, type OpenOptions } from '../../lib/index'
 import { MANIFEST_NAME } from '../../lib/recovery/manifest'
@@ -140,6 +140,8 @@ export class SoakLife {
   /** Derived files are gone or spoilt. Not spoilt is the index: what is wrong inside of it only check finds. */
   #hurtDerivedFiles(): void {
     const { story, directory } = this.#parts
+    // The first open may have failed before there was one.
+    if (!existsSync(directory)) return
     const gone = this.#random.chance(0.5) ? derived.filter(() => this.#random.chance(0.4)) : []
     story.add('derived files hurt')
     if (gone.length > 0) {
