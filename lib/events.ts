@@ -32,12 +32,15 @@ export class StoreEmitter {
     if (!this.hasListeners(name)) return
     const channel = channelOf(name)
     if (channel?.hasSubscribers) channel.publish({ ...event, store: this })
-    try {
-      this.#emitter.emit(name, event)
-    } catch (error) {
-      queueMicrotask(() => {
-        throw error
-      })
+    // One by one: what one of them throws must not keep the others from hearing of it.
+    for (const listener of this.#emitter.rawListeners(name)) {
+      try {
+        listener(event)
+      } catch (error) {
+        queueMicrotask(() => {
+          throw error
+        })
+      }
     }
   }
 }

@@ -171,7 +171,7 @@ export async function openStore(
 
 /** Writes what an orderly close leaves, once all that was stored is on the disk; the mark of an unclean stop goes last. */
 export async function finishParts({ config, index, log, abortMarker, backend, directory }: StoreParts, manifest: ManifestWriter): Promise<void> {
-  await config.persist()
+  await config.finish()
   index?.finish()
   await index?.sync()
   await manifest.writeLast()
@@ -180,14 +180,17 @@ export async function finishParts({ config, index, log, abortMarker, backend, di
   await backend.files.syncDirectory(directory)
 }
 
-/** Closes the files and gives the lock back. */
+/** Closes the files and gives the lock back, also where a file cannot be closed. */
 export async function closeParts({ config, log, index, queues, checkpoint, lock }: StoreParts): Promise<void> {
-  config.close()
-  await log.close()
-  index?.close()
-  queues.close()
-  checkpoint.close()
-  lock?.release()
+  try {
+    config.close()
+    await log.close()
+    index?.close()
+    queues.close()
+    checkpoint.close()
+  } finally {
+    lock?.release()
+  }
 }
 
 /** The options of an open, its properties file read. */

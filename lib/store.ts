@@ -188,6 +188,7 @@ export class MessageStore extends StoreEmitter {
       flushedOffset: () => this.flushedOffset,
       flush: () => this.#derived.sync(),
       betweenFlushes: (work) => this.#derived.between(work),
+      assertChangeable: () => this.running.assertChangeable(),
       hasFailed: () => this.#failure !== undefined,
       onFailed: (error) => this.#fail(error),
       emit: (name, event) => this.emit(name, event),

@@ -346,7 +346,7 @@ export interface Deletion {
 /** A file that is to be deleted, and is not yet. */
 export interface DelayedDeletion extends SegmentInfo {
   /** Whoever holds messages of it, or does not want it to be deleted. */
-  by: 'readers' | 'mayDelete' | 'oldestUnconsumed'
+  by: 'readers' | 'mayDelete' | 'oldestUnconsumed' | 'backup'
   /** Who that is, and until when he can. */
   text: string
 }

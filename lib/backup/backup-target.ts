@@ -1,12 +1,13 @@
 import { basename, dirname, join } from 'node:path'
+import { promisify } from 'node:util'
 import { StoreError } from '../errors'
 import { makeDurableDirectory } from '../storage/durable-directory'
+import { inSlices } from '../storage/in-slices'
 import { isWithin } from '../storage/is-within'
 import type { Backend, FileSystem } from '../storage/ports'
 import { MARKER_NAME, readMarker, writeMarker, type BackupMarker } from './backup-marker'
 
-/** Files removed between two pauses: each may take some milliseconds. */
-const REMOVED_AT_ONCE = 8
+const nextTurn = promisify(setImmediate)
 
 /**
  * Where a backup goes. It is made beside its place, under another name, and takes the place when it is whole; the one that was
@@ -128,7 +129,7 @@ export class BackupTarget {
     if (files.status(path) === undefined) return
     const marker = readMarker(this.#backend, path)
     if (marker?.isWhole === true) await writeMarker(this.#backend, path, { ...marker, isWhole: false })
-    let count = 0
+    const pause = inSlices(nextTurn)
     const removeAll = async (directory: string): Promise<void> => {
       for (const name of files.list(directory) ?? []) {
         const inner = join(directory, name)
@@ -139,7 +140,7 @@ export class BackupTarget {
         } else {
           files.remove(inner)
         }
-        if (++count % REMOVED_AT_ONCE === 0) await new Promise((resume) => setImmediate(resume))
+        await pause()
       }
     }
     await removeAll(path)

@@ -5,6 +5,7 @@ import { Checkpoint } from '../flush/checkpoint'
 import type { StoreParts } from '../open-store'
 import { logPathsOf } from '../options/options'
 import { MANIFEST_NAME, writeManifest } from '../recovery/manifest'
+import { inSlices } from '../storage/in-slices'
 import type { BackupOptions, BackupProgress, BackupResult } from '../types'
 import { readMarker } from './backup-marker'
 import { BackupTarget, realPathOf } from './backup-target'
@@ -75,17 +76,18 @@ export class Backups {
     await this.#flush()
     const snapshot = new Snapshot(store)
     const madeAt = clock.now()
-    const listed = await snapshot.listFiles(() => this.#pause(options))
+    const listed = await snapshot.listFiles(inSlices(() => this.#pause(options)))
     const total = listed.reduce((sum, file) => sum + (file.kind === 'growing' ? file.length : file.status.size), 0)
     const copier = new FileCopier({
       files: backend.files,
       target: target.draft,
       previous: this.#previous(target, options),
-      pause: (done) => this.#pause(options, { phase: 'copy', done, total }),
+      pause: inSlices((done: number) => this.#pause(options, { phase: 'copy', done, total })),
     })
     await this.#pause(options, { phase: 'copy', done: 0, total })
     for (const place of ['commitlog', 'consumequeue', ...(store.index === undefined ? [] : ['index'])]) copier.makeDirectory(place)
     for (const file of listed) await copier.add(file)
+    await this.#pause(options, { phase: 'copy', done: total, total })
     await this.#pause(options, { phase: 'flush', done: total, total })
     await copier.sync()
     await this.#writeOwn(target.draft, snapshot)

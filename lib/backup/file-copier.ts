@@ -1,7 +1,7 @@
 import { dirname, join } from 'node:path'
 import type { StoreError } from '../errors'
 import type { FileStatus, FileSystem } from '../storage/ports'
-import { syncPaths } from '../storage/sync-paths'
+import { syncDirectories, syncPaths } from '../storage/sync-paths'
 import type { BackupMarker, SealedFile } from './backup-marker'
 import type { FileToCopy } from './snapshot'
 
@@ -9,10 +9,6 @@ import type { FileToCopy } from './snapshot'
 const CHUNK = 1 << 20
 /** So few bytes are copied at once: to have another thread do it would take longer. */
 const small = Buffer.alloc(64 << 10)
-/** Files handled between two pauses, where they are small. */
-const FILES_AT_ONCE = 16
-/** From this many directories on, one flush of the file system is cheaper than one each. */
-const WHOLE_FILE_SYSTEM_FROM = 64
 
 export interface FileCopierOptions {
   files: FileSystem
@@ -20,7 +16,7 @@ export interface FileCopierOptions {
   target: string
   /** A backup whose files are taken over where they still are those of the store. */
   previous: { directory: string; marker: BackupMarker } | undefined
-  /** Called between two pieces of work with the bytes done; may throw. */
+  /** Called after each piece of work with the bytes done; may throw. */
   pause(done: number): Promise<void>
 }
 
@@ -51,11 +47,19 @@ export class FileCopier {
     } catch (error) {
       // A queue that has been deleted meanwhile, or what the broker keeps beside the store.
       if (!file.mayVanish || files.status(file.path) !== undefined) throw error
-      if (files.status(to) !== undefined) files.remove(to)
-      return
+      return this.#drop(file, to)
     }
+    // Asked behind the copy: so long it was the file that was found. The log has what was in it.
+    if (file.isReplaced?.() === true) return this.#drop(file, to)
     this.#paths.push(to)
-    if (++this.fileCount % FILES_AT_ONCE === 0) await this.#pause()
+    this.fileCount++
+    await this.#pause()
+  }
+
+  #drop({ place }: FileToCopy, to: string): void {
+    const { files } = this.#options
+    if (files.status(to) !== undefined) files.remove(to)
+    delete this.sealed[place]
   }
 
   /** Makes a directory of the copy, which may stay empty, and those above it. */
@@ -72,8 +76,7 @@ export class FileCopier {
   async sync(): Promise<void> {
     const { files, target } = this.#options
     await syncPaths(files, target, this.#paths)
-    if (this.#directories.size >= WHOLE_FILE_SYSTEM_FROM && files.syncFileSystem !== undefined) await files.syncFileSystem(target)
-    else for (const directory of this.#directories) await files.syncDirectory(directory)
+    await syncDirectories(files, target, this.#directories)
   }
 
   async #put(file: FileToCopy, to: string): Promise<void> {
@@ -92,7 +95,6 @@ export class FileCopier {
     } else {
       await files.copyFile(path, to)
       this.copiedBytes += status.size
-      await this.#pause()
     }
     // Who cleans up, and RocketMQ 4.9 when it searches by time, goes by the times of files.
     files.setModifiedTime(to, status.modifiedTime)
@@ -147,9 +149,9 @@ export class FileCopier {
     }
   }
 
-  async #count(bytes: number): Promise<void> {
+  #count(bytes: number): Promise<void> {
     this.copiedBytes += bytes
-    if (bytes === CHUNK) await this.#pause()
+    return this.#pause()
   }
 
   #pause(): Promise<void> {

@@ -31,7 +31,13 @@ export interface StoreToCopy {
  */
 export type FileToCopy = FoundFile & { status: FileStatus }
 
-type FoundFile = { place: string; path: string; mayVanish: boolean } & (
+type FoundFile = {
+  place: string
+  path: string
+  mayVanish: boolean
+  /** Whether what is at `path` now may be another file than was found. */
+  isReplaced?(): boolean
+} & (
   | { kind: 'sealed' | 'foreign' }
   | { kind: 'growing'; length: number; size: number; head?: Buffer }
 )
@@ -40,9 +46,6 @@ type FoundFile = { place: string; path: string; mayVanish: boolean } & (
 const leftOut = new Set([
   'commitlog', 'consumequeue', 'checkpoint', 'abort', 'lock', 'quarantine', MANIFEST_NAME, `${MANIFEST_NAME}.draft`, MARKER_NAME,
 ])
-
-/** Files listed between two pauses. */
-const LISTED_AT_ONCE = 256
 
 /** All of a store at one moment between two messages, as a clean stop would leave it; what of it lies in files is still there later. */
 export class Snapshot {
@@ -71,7 +74,7 @@ export class Snapshot {
     }
   }
 
-  /** Every file of the copy but checkpoint and manifest. */
+  /** Every file of the copy but checkpoint and manifest. @param pause called after each */
   async listFiles(pause: () => Promise<void>): Promise<FileToCopy[]> {
     const listed: FileToCopy[] = []
     for (const all of [this.#logFiles(), this.#queueFiles(), this.#indexFiles(), this.#foreignFiles()]) {
@@ -79,7 +82,7 @@ export class Snapshot {
         const status = this.#store.files.status(file.path)
         if (status !== undefined) listed.push({ ...file, status })
         else if (!file.mayVanish) throw new StoreError('ERR_IO', `${file.path} is gone: somebody else has removed it`, { file: file.path })
-        if (listed.length % LISTED_AT_ONCE === 0) await pause()
+        await pause()
       }
     }
     return listed
@@ -98,11 +101,14 @@ export class Snapshot {
   *#queueFiles(): Generator<FoundFile> {
     const { queues, directory } = this.#store
     for (const { topic, queueId, maxOffset } of this.manifest.queues) {
-      const files = queues.find(topic, queueId)?.files
+      const queue = queues.find(topic, queueId)
+      const files = queue?.files
+      // Deleted, and begun anew.
+      const isReplaced = (): boolean => queues.find(topic, queueId) !== queue
       // Files that are made later hold later messages.
       for (const start of files?.starts.filter((start) => start < maxOffset) ?? []) {
         const path = join(files!.directory, segmentName(start * QUEUE_ENTRY_LENGTH))
-        const file = { place: relative(directory, path), path, mayVanish: true }
+        const file = { place: relative(directory, path), path, mayVanish: true, isReplaced }
         const length = (maxOffset - start) * QUEUE_ENTRY_LENGTH
         const size = files!.entriesPerFile * QUEUE_ENTRY_LENGTH
         if (length < size) yield { ...file, kind: 'growing', length, size }

@@ -4,6 +4,7 @@ import { CHECKPOINT_LENGTH } from '../format/checkpoint-layout'
 import type { RecordParts } from '../format/record'
 import { readLayout, type LayoutAction } from '../recovery/layout'
 import { scanLog } from '../recovery/log-scan'
+import { MANIFEST_NAME, readManifest } from '../recovery/manifest'
 import { RecordCheck } from '../recovery/record-check'
 import { settleOptions, type StoreParts } from '../open-store'
 import { logPathsOf } from '../options/options'
@@ -94,6 +95,7 @@ async function checkParts(context: PartsContext, summary: CheckSummary): Promise
   summary.segments = log.segments.length
   checkLayout(context)
   checkCheckpoint(context)
+  checkManifest(context)
   const inventory = new QueueInventory(files, join(directory, 'consumequeue'), options.mappedFileSizeConsumeQueue)
   const indexDirectory = join(directory, 'index')
   const index = !context.keepsIndex ? undefined : new IndexComparison({
@@ -187,6 +189,13 @@ function checkCheckpoint({ parts: { backend: { files }, directory }, report }: P
   const size = files.status(file)?.size ?? CHECKPOINT_LENGTH
   if (size >= CHECKPOINT_LENGTH) return
   report({ kind: 'checkpoint-short', file, offset: size, what: `the checkpoint has ${size} of ${CHECKPOINT_LENGTH} bytes`, bytes: CHECKPOINT_LENGTH - size })
+}
+
+function checkManifest({ parts: { backend, directory }, report }: PartsContext): void {
+  const file = join(directory, MANIFEST_NAME)
+  if (!readManifest(backend, file).isDamaged) return
+  const bytes = backend.files.status(file)?.size ?? 0
+  report({ kind: 'manifest-damaged', file, offset: 0, what: 'the list of queues and index files is not as it was written', bytes })
 }
 
 /** What could come back as messages after the next crash. */

@@ -10,6 +10,8 @@ export type RepairAction =
   | 'move'
   | 'rebuild-queues'
   | 'rebuild-index'
+  /** The file is moved to quarantine, and both are made again. */
+  | 'rebuild-all'
 
 /** Each kind of finding with what repair does about it. */
 export const findingKinds = {
@@ -34,6 +36,9 @@ export const findingKinds = {
   'index-entry-wrong': { action: 'rebuild-index', repair: 'moves the index to quarantine; opening makes it again from the log' },
   'index-key-missing': { action: 'rebuild-index', repair: 'moves the index to quarantine; opening makes it again from the log' },
   'index-behind': { action: 'open', repair: 'opening adds what is missing' },
+  'manifest-damaged': {
+    action: 'rebuild-all', repair: 'moves it, queues and index to quarantine; opening makes them again from the log, also queues that were deleted',
+  },
   'checkpoint-short': { action: 'open', repair: 'opening writes it anew' },
 } as const satisfies Record<string, { action: RepairAction; repair: string }>
 

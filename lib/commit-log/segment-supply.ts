@@ -35,6 +35,8 @@ export class SegmentSupply {
   #prepared: Prepared | undefined
   /** Of the last segment that was prepared, which may be in use by now: its descriptor is open until this has ended. */
   #work: Promise<void> = Promise.resolve()
+  /** What was begun, and could not be removed: a full disk may refuse even that. It goes before the next try, which it would be in the way of. */
+  #leftover: string | undefined
   /** Of the last segment that was taken. */
   #workOnTaken: Promise<void> = Promise.resolve()
 
@@ -87,6 +89,7 @@ export class SegmentSupply {
 
   /** Removes a prepared segment that was not used. */
   async close(): Promise<void> {
+    this.#removeLeftover()
     const prepared = this.#prepared
     if (prepared === undefined) return
     await this.settle()
@@ -149,6 +152,7 @@ export class SegmentSupply {
   }
 
   #create(fromOffset: number): Segment {
+    this.#removeLeftover()
     const path = this.#path(fromOffset)
     const descriptor = this.#backend.files.open(path, 'create')
     const segment = new Segment(this.#backend, { path, fromOffset, size: this.#segmentSize }, 'write', { descriptor })
@@ -176,8 +180,15 @@ export class SegmentSupply {
       segment.close()
       this.#backend.files.remove(segment.path)
     } catch (error) {
+      this.#leftover = segment.path
       this.#options.warn(`a segment that is no part of the log cannot be removed: ${(error as Error).message}`, segment.path)
     }
+  }
+
+  #removeLeftover(): void {
+    const { files } = this.#backend
+    if (this.#leftover !== undefined && files.status(this.#leftover) !== undefined) files.remove(this.#leftover)
+    this.#leftover = undefined
   }
 
   #path(fromOffset: number): string {

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { StoreError } from '../errors'
 import type { ConsumeQueues } from '../consume-queue/consume-queues'
+import { allEnded } from '../storage/all-ended'
 import type { Clock, FileSystem } from '../storage/ports'
 import { whereThereIsRoom } from '../storage/where-there-is-room'
 import { ConfigFile } from './config-file'
@@ -70,7 +71,8 @@ export class StoreConfig {
 
   /** Resolves once all changes made before the call are on the disk. @throws ERR_DISK_FULL, ERR_IO */
   async persist(): Promise<void> {
-    for (const table of this.#open.values()) await table.persist()
+    // A file that cannot be written keeps no other from the disk.
+    await allEnded(Array.from(this.#open.values(), (table) => table.persist()))
   }
 
   /** @internal Takes a topic that is deleted out of what is kept. */
@@ -94,7 +96,13 @@ export class StoreConfig {
     await whereThereIsRoom(this.consumerOffsets.persist())
   }
 
-  /** @internal What is not on the disk goes there with a {@link persist} before. */
+  /** @internal Nothing is changed any more, and all that was goes to the disk. */
+  finish(): Promise<void> {
+    this.close()
+    return this.persist()
+  }
+
+  /** @internal What is not on the disk stays off it. */
   close(): void {
     this.#isClosed = true
     this.#cancelTimer?.()

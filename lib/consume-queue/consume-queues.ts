@@ -4,7 +4,7 @@ import { parseSegmentName } from '../format/file-name'
 import { allEnded } from '../storage/all-ended'
 import { DescriptorCache } from '../storage/descriptor-cache'
 import type { FileSystem } from '../storage/ports'
-import { syncPaths } from '../storage/sync-paths'
+import { syncDirectories, syncPaths } from '../storage/sync-paths'
 import { ConsumeQueue, type QueueOwner } from './consume-queue'
 import { QueueFiles, type QueueFilesContext } from './queue-files'
 import { TopicTable, type Topic } from './topic-table'
@@ -225,8 +225,7 @@ export class ConsumeQueues implements QueueOwner {
     dirtyDirectories.clear()
     await this.syncLargest(0)
     const parents = new Set(directories.flatMap((queue) => [queue, join(queue, '..'), this.directory]))
-    if (files.syncFileSystem !== undefined && parents.size > 64) await files.syncFileSystem(this.directory)
-    else for (const parent of parents) if (files.status(parent) !== undefined) await files.syncDirectory(parent)
+    await syncDirectories(files, this.directory, parents)
   }
 
   close(): void {

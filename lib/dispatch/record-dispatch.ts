@@ -60,6 +60,7 @@ export class RecordDispatch {
       if (queue.logBegin > deletedUpTo) topic.deletedUpTo.set(queueId, queue.logBegin)
     }
     if (this.#index !== undefined && isIndexed(sysFlag) && offset > this.#index.coveredOffset) {
+      this.#index.makeRoom()
       this.#indexKeys(bytes, places, topic.hash, offset, storeTimestamp, this.#index)
     }
     return true

@@ -1,5 +1,5 @@
 import { basename, join } from 'node:path'
-import { StoreError } from '../errors'
+import { StoreError, isStoreError } from '../errors'
 import { indexFileSize, keyHash } from '../format/index-layout'
 import { indexFileName, isIndexFileName, parseIndexFileName } from '../format/file-name'
 import type { Backend, Clock } from '../storage/ports'
@@ -22,12 +22,21 @@ export interface IndexAnswer {
   lastUpdatePhyOffset: number
 }
 
+/** An entry that has yet to be put into a file. */
+interface WaitingEntry {
+  hash: number
+  phyOffset: number
+  storeTimestamp: number
+}
+
 /** The hash index over keys: files filled one after the other, each full before the next begins. */
 export class IndexFiles {
   readonly #options: IndexFilesOptions
   readonly #files: IndexFile[] = []
   /** Full, and not yet durable. */
   readonly #sealed: IndexFile[] = []
+  /** The rest of a message's keys, where the last file is full and the disk has no room for another: nobody finds them meanwhile. */
+  readonly #waiting: WaitingEntry[] = []
   /** Given up for damage, newest first. They go once what has been lost is made again: until then only they tell of it. */
   #givenUp: string[] = []
   #active: IndexFile | undefined
@@ -125,14 +134,25 @@ export class IndexFiles {
 
   /** Makes sure that there is a file to put to, before the message is written. @throws ERR_DISK_FULL */
   makeRoom(): void {
+    if (this.#waiting.length > 0) this.#enterWaiting()
     if (this.#active?.isFull) this.#roll()
   }
 
-  /** Adds an entry for a key, by what `keyHash` makes of it. */
+  /**
+   * Adds an entry for a key, by what `keyHash` makes of it. The message is in the log by then, and its keys may begin another file:
+   * where the disk has no room for that, they wait, and {@link makeRoom} and {@link write} say so.
+   */
   put(hash: number, phyOffset: number, storeTimestamp: number): void {
-    const file = this.#active === undefined || this.#active.isFull ? this.#roll() : this.#active
-    if (!file.isWriting) file.startWriting()
-    file.put(hash, phyOffset, storeTimestamp)
+    if (this.#active !== undefined && !this.#active.isFull) {
+      this.#enter(this.#active, hash, phyOffset, storeTimestamp)
+      return
+    }
+    this.#waiting.push({ hash, phyOffset, storeTimestamp })
+    try {
+      this.#enterWaiting()
+    } catch (error) {
+      if (!isStoreError(error) || error.code !== 'ERR_DISK_FULL') throw error
+    }
   }
 
   /** The newest `max` matches with a store time in [begin, end] whose log offset passes `accepts`. */
@@ -161,13 +181,16 @@ export class IndexFiles {
     }
   }
 
-  /** Hands what is in memory to the file system. */
+  /** Hands what is in memory to the file system. @throws ERR_DISK_FULL */
   write(): void {
-    if (!this.#options.readOnly) this.#active?.write()
+    if (this.#options.readOnly) return
+    this.#enterWaiting()
+    this.#active?.write()
   }
 
-  /** The files, oldest first, as a clean stop would leave them now: those that are full, and the one that is written to. */
+  /** The files, oldest first, as a clean stop would leave them now: those that are full, and the one that is written to. @throws ERR_DISK_FULL */
   snapshot(): { full: string[]; active: IndexSnapshot | undefined } {
+    this.#enterWaiting()
     return { full: this.#files.slice(0, -1).map(({ path }) => path), active: this.#active?.snapshot() }
   }
 
@@ -220,18 +243,30 @@ export class IndexFiles {
     for (const file of this.#files) file.close()
   }
 
+  #enter(file: IndexFile, hash: number, phyOffset: number, storeTimestamp: number): void {
+    if (!file.isWriting) file.startWriting()
+    file.put(hash, phyOffset, storeTimestamp)
+  }
+
+  #enterWaiting(): void {
+    for (let entry = this.#waiting[0]; entry !== undefined; entry = this.#waiting[0]) {
+      const file = this.#active === undefined || this.#active.isFull ? this.#roll() : this.#active
+      this.#enter(file, entry.hash, entry.phyOffset, entry.storeTimestamp)
+      this.#waiting.shift()
+    }
+  }
+
   #roll(): IndexFile {
     const { backend, clock, directory, geometry, readOnly } = this.#options
     const previous = this.#active
     const last = Math.max(0, ...[previous?.path, this.#givenUp[0]].map((path) => (path === undefined ? 0 : parseIndexFileName(basename(path))!)))
     const path = join(directory, indexFileName(Math.max(clock.now(), last + 1)))
     const file = new IndexFile(backend, geometry, path, readOnly ? 'read' : 'write')
-    if (previous !== undefined && !readOnly) {
-      previous.seal()
-      this.#sealed.push(previous)
-    }
+    if (previous !== undefined && !readOnly) previous.seal()
     if (this.#files.length === 0 && !readOnly) backend.files.makeDirectory(directory)
     file.create(previous)
+    // Not before: what had no room is tried again.
+    if (previous !== undefined && !readOnly) this.#sealed.push(previous)
     this.#entryIsDurable = false
     this.#files.push(file)
     this.#active = file

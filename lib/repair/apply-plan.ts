@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { Checkpoint } from '../flush/checkpoint'
+import { assertIsStore } from '../open-store'
 import { AbortMarker } from '../recovery/abort-marker'
 import { DirectoryLock } from '../storage/directory-lock'
 import type { FileSystem } from '../storage/ports'
@@ -30,6 +31,8 @@ export async function applyRepair(
   directory: string, open: OpenOptions, now: number, prepare: () => Promise<PreparedRepair>,
 ): Promise<AppliedRepair> {
   const { files } = backendOf(open)
+  // A directory that is none of ours gets no lock either.
+  assertIsStore(files, directory)
   const lock = DirectoryLock.take(files, join(directory, 'lock'))
   let prepared: PreparedRepair
   let quarantine: Quarantine | undefined

@@ -1,6 +1,7 @@
 import { basename, join } from 'node:path'
 import { parseSegmentName } from '../format/file-name'
 import { findingKinds, type Finding } from '../check/finding'
+import type { FileSystem } from '../storage/ports'
 
 /** Bytes [from, to) of a file are copied to quarantine. */
 export interface CopyStep {
@@ -28,13 +29,15 @@ export type RepairStep = CopyStep | MoveStep | OpenStep
 
 /** Collects findings, and says what is to be done about them. */
 export class RepairPlan {
+  readonly #files: FileSystem
   readonly #root: string
   readonly #copies: CopyStep[] = []
   readonly #moves = new Map<string, MoveStep>()
   #opens = false
   #unrepairable = 0
 
-  constructor(root: string) {
+  constructor(files: FileSystem, root: string) {
+    this.#files = files
     this.#root = root
   }
 
@@ -62,12 +65,19 @@ export class RepairPlan {
         return
       case 'rebuild-index':
         this.rebuild('index', `${finding.file}: ${finding.what}`)
+        return
+      case 'rebuild-all':
+        this.#move(finding.file, finding.what)
+        for (const what of ['queues', 'index'] as const) this.rebuild(what, `${finding.file}: ${finding.what}`)
     }
   }
 
   /** Makes derived files again. The first reason is the one that is told. */
   rebuild(what: 'queues' | 'index', reason: string): void {
-    this.#move(join(this.#root, what === 'queues' ? 'consumequeue' : 'index'), reason)
+    const directory = join(this.#root, what === 'queues' ? 'consumequeue' : 'index')
+    // What is gone, as after a rebuild that was interrupted, the open makes again all the same.
+    if (this.#files.status(directory) === undefined) this.#opens = true
+    else this.#move(directory, reason)
   }
 
   /** In the order in which they are safe: copies before anything changes, the open at the end. */

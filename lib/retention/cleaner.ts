@@ -35,6 +35,8 @@ export interface CleanerContext {
   flush(): Promise<void>
   /** Does something while neither queues nor index are being flushed. */
   betweenFlushes<Result>(work: () => Promise<Result>): Promise<Result>
+  /** @throws why nothing may be changed */
+  assertChangeable(): void
   /** The disk has refused something: from then on no file is touched. */
   hasFailed(): boolean
   onFailed(error: Error): void
@@ -96,8 +98,8 @@ export class Cleaner {
   }
 
   usedPercents(): UsedPercents {
-    const { disk, options, queues } = this.#context
-    return usedPercents(disk, { logs: logPathsOf(options).writable, queues: queues.directory })
+    const { disk, options, log, queues } = this.#context
+    return usedPercents(disk, { logs: logPathsOf(options).writable, queues: queues.directory, reserved: log.reserved })
   }
 
   /** What is on its way out, and what keeps it. */
@@ -109,6 +111,7 @@ export class Cleaner {
 
   objectionTo(segment: SegmentInfo, used: UsedPercents): DelayedDeletion | undefined {
     const { log, retention } = this.#context
+    if (this.#holds > 0) return describeBackup(segment)
     return objectionTo(retention, segment, { logBytes: log.segments.length * log.segmentSize, usedPercent: used.log })
   }
 
@@ -118,8 +121,12 @@ export class Cleaner {
     return done
   }
 
+  get #isRunning(): boolean {
+    return !this.#isStopped && !this.#context.hasFailed()
+  }
+
   get #mayGoOn(): boolean {
-    return !this.#isStopped && this.#holds === 0 && !this.#context.hasFailed()
+    return this.#isRunning && this.#holds === 0
   }
 
   async #look(isManual: boolean): Promise<DeletionReport> {
@@ -136,7 +143,7 @@ export class Cleaner {
 
   async #deleteSegments(occasion: Occasion, used: UsedPercents, report: DeletionReport): Promise<void> {
     const { options, flush } = this.#context
-    for (let count = 0; count < options.deleteFileBatchMax && this.#mayGoOn; count++) {
+    for (let count = 0; count < options.deleteFileBatchMax && this.#isRunning; count++) {
       const next = this.#leaving ?? this.#findDue(occasion, used, report)
       if (next === undefined) return
       // Whoever comes after a crash is not to look for what has left the log: what lies behind it is on the disk.
@@ -182,14 +189,15 @@ export class Cleaner {
   /** Deletes the file of what has left the log. @returns whether it is gone */
   async #finish(report: DeletionReport): Promise<boolean> {
     const leaving = this.#leaving
-    if (leaving === undefined || !this.#mayGoOn) return false
+    if (leaving === undefined || !this.#isRunning) return false
     const { backend: { files }, clock, options, emit } = this.#context
     const { segment, reason, text } = leaving
     const now = clock.now()
     // A clock that was set back is no reason to wait for longer.
     leaving.since = Math.min(leaving.since, now)
-    if (segment.leases.size > 0 && now - leaving.since < options.destroyMappedFileIntervalForcibly) {
-      this.#delay(this.#holdUp(leaving)!, report)
+    const holdUp = this.#holdUp(leaving)
+    if (holdUp !== undefined && (this.#holds > 0 || now - leaving.since < options.destroyMappedFileIntervalForcibly)) {
+      this.#delay(holdUp, report)
       return false
     }
     segment.onFree = undefined
@@ -212,6 +220,7 @@ export class Cleaner {
   }
 
   #holdUp({ segment, info, since }: Leaving): DelayedDeletion | undefined {
+    if (this.#holds > 0) return describeBackup(info)
     if (segment.leases.size === 0) return undefined
     const readers = Array.from(segment.leases, ({ reader }) => reader)
     return { ...info, by: 'readers', text: describeReaders(readers, since + this.#context.options.destroyMappedFileIntervalForcibly) }
@@ -317,6 +326,10 @@ export class Cleaner {
 
 export function describeSegment({ path, fromOffset, toOffset }: Segment, modifiedTime: number): SegmentInfo {
   return { file: path, fromOffset, toOffset, lastStoreTime: modifiedTime }
+}
+
+function describeBackup(segment: SegmentInfo): DelayedDeletion {
+  return { ...segment, by: 'backup', text: 'a backup is being made, and is to have it' }
 }
 
 function describeGone(logMinOffset: number): { reason: 'gone'; text: string } {

@@ -1,4 +1,3 @@
-import { StoreError } from '../errors'
 import type { DeletionReport, PlannedDeletion, RetentionPreview, SegmentInfo } from '../types'
 import { Cleaner, describeSegment, type CleanerContext } from './cleaner'
 import { deletionReason, expiryOf, nextDeletionHour, occasionAt, type Occasion, type UsedPercents } from './deletion-policy'
@@ -44,16 +43,14 @@ export class Retention {
 
   /**
    * Deletes what is old enough at any hour, as RocketMQ's executeDeleteFilesManually does, and resolves once the room is free: no map
-   * and no descriptor is left. What somebody holds is tried again with the next 20 looks.
+   * and no descriptor is left. What somebody holds, a backup for one, is tried again with the next 20 looks.
    *
-   * @throws ERR_READ_ONLY, ERR_STORE_CLOSED, ERR_IO
+   * @throws ERR_READ_ONLY, ERR_STORE_CLOSED, ERR_FLUSH_FAILED, ERR_FILE_REPLACED, ERR_IO; once the store has stopped, the code with which it did
    */
   async deleteNow(): Promise<DeletionReport> {
-    const { readOnly, storePathRootDir } = this.#context.options
-    if (readOnly) throw new StoreError('ERR_READ_ONLY', 'the store was opened with readOnly')
     const total: DeletionReport = { deleted: [], delayed: undefined }
     for (let isDone = false; !isDone; ) {
-      if (this.#isStopped) throw new StoreError('ERR_STORE_CLOSED', `the store in ${storePathRootDir} is closed`)
+      this.#context.assertChangeable()
       this.#manualLooks = MANUAL_LOOKS
       const { deleted, delayed } = await this.#look()
       total.deleted.push(...deleted)
@@ -61,6 +58,7 @@ export class Retention {
       isDone = !deleted.some(({ kind }) => kind === 'commitlog')
     }
     if (total.delayed === undefined) this.#manualLooks = 0
+    this.#context.assertChangeable()
     return total
   }
 

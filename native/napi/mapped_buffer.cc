@@ -17,29 +17,12 @@ void memory_released(napi_env, void*, void* data) {
 
 void object_collected(napi_env, void* data, void*) { release(static_cast<MapHandle*>(data)); }
 
-struct Range {
-  std::shared_ptr<Mapping> mapping;
-  std::size_t from;
-  std::size_t to;
-};
-
+// The arguments of a call about a range and nothing else.
 bool read_range(napi_env env, napi_callback_info info, Range* range) {
   const Arguments<3> arguments(env, info);
   std::int64_t from;
   std::int64_t to;
-  if (!arguments.read(1, &from) || !arguments.read(2, &to)) return false;
-  const MapHandle* handle = find_handle(env, arguments[0]);
-  if (handle == nullptr) return false;
-  if (handle->mapping == nullptr) {
-    napi_throw_error(env, nullptr, "the file is no longer mapped");
-    return false;
-  }
-  if (from < 0 || to < from || static_cast<std::uint64_t>(to) > handle->mapping->length()) {
-    napi_throw_range_error(env, nullptr, "the range is outside of the mapping");
-    return false;
-  }
-  *range = {handle->mapping, static_cast<std::size_t>(from), static_cast<std::size_t>(to)};
-  return true;
+  return arguments.read(1, &from) && arguments.read(2, &to) && find_range(env, arguments[0], from, to, range);
 }
 
 }  // namespace
@@ -57,6 +40,21 @@ MapHandle* find_handle(napi_env env, napi_value array_buffer) {
     return nullptr;
   }
   return static_cast<MapHandle*>(data);
+}
+
+bool find_range(napi_env env, napi_value array_buffer, std::int64_t from, std::int64_t to, Range* range) {
+  const MapHandle* handle = find_handle(env, array_buffer);
+  if (handle == nullptr) return false;
+  if (handle->mapping == nullptr) {
+    napi_throw_error(env, nullptr, "the file is no longer mapped");
+    return false;
+  }
+  if (from < 0 || to < from || static_cast<std::uint64_t>(to) > handle->mapping->length()) {
+    napi_throw_range_error(env, nullptr, "the range is outside of the mapping");
+    return false;
+  }
+  *range = {handle->mapping, static_cast<std::size_t>(from), static_cast<std::size_t>(to)};
+  return true;
 }
 
 napi_value map_file(napi_env env, napi_callback_info info) {

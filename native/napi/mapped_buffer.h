@@ -2,6 +2,8 @@
 
 #include <node_api.h>
 
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 
 #include "../core/mapping.h"
@@ -23,6 +25,16 @@ struct MapHandle {
 // The handle of an ArrayBuffer made by map_file, to which the caller may become one more owner; null after
 // throwing into JavaScript for any other.
 MapHandle* find_handle(napi_env env, napi_value array_buffer);
+
+// A part of a mapping, which stays mapped as long as this is kept.
+struct Range {
+  std::shared_ptr<Mapping> mapping;
+  std::size_t from;
+  std::size_t to;
+};
+
+// Bytes [from, to) of an ArrayBuffer made by map_file; false after throwing into JavaScript where that is not so.
+bool find_range(napi_env env, napi_value array_buffer, std::int64_t from, std::int64_t to, Range* range);
 
 void release(MapHandle* handle);
 

@@ -83,25 +83,19 @@ napi_value scan_records(napi_env env, napi_callback_info info) {
       !arguments.read(5, &log_offset)) {
     return nullptr;
   }
-  const MapHandle* handle = find_handle(env, arguments[2]);
-  if (handle == nullptr) return nullptr;
-  const std::shared_ptr<Mapping> mapping = handle->mapping;
-  if (mapping == nullptr) {
-    napi_throw_error(env, nullptr, "the file is no longer mapped");
-    return nullptr;
-  }
-  if (block < 0 || block >= static_cast<std::int64_t>(blocks) || from < 0 || to < from ||
-      static_cast<std::uint64_t>(to) > mapping->length() ||
-      mapping->length() > std::numeric_limits<std::int32_t>::max()) {
-    napi_throw_range_error(env, nullptr, "the range is outside of the mapping, or the block is none");
+  Range range;
+  if (!find_range(env, arguments[2], from, to, &range)) return nullptr;
+  if (block < 0 || block >= static_cast<std::int64_t>(blocks) ||
+      range.mapping->length() > std::numeric_limits<std::int32_t>::max()) {
+    napi_throw_range_error(env, nullptr, "the block is none, or the mapping is too long for a scan");
     return nullptr;
   }
   const SharedScan scan = *static_cast<SharedScan*>(data);
   return run_with_promise(env, "scan", [=] {
     Block& target = scan->memory[block];
     target.count = static_cast<std::int32_t>(
-        scan->records.walk(mapping->address(), mapping->length(), static_cast<std::size_t>(from),
-                           static_cast<std::size_t>(to), log_offset, target.rows, rows_in_block));
+        scan->records.walk(range.mapping->address(), range.mapping->length(), range.from, range.to, log_offset,
+                           target.rows, rows_in_block));
     return 0;
   });
 }

@@ -291,6 +291,37 @@ t.test('a queue that goes away meanwhile', async (test) => {
   await copy.close()
 })
 
+t.test('a topic that is deleted and begun anew meanwhile', async (test) => {
+  const root = test.testdir()
+  const [directory, target] = [join(root, 'store'), join(root, 'copy')]
+  const real = selectBackend('auto')
+  let replaceTopic: (() => Promise<void>) | undefined
+  const backend = withFiles(real, {
+    link(from, to) {
+      if (from.includes('commitlog')) throw new StoreError('ERR_IO', 'another device', { reason: 'EXDEV' })
+      real.files.link(from, to)
+    },
+    async copyFile(from, to) {
+      await replaceTopic?.()
+      await real.files.copyFile(from, to)
+    },
+  })
+  const store = await open(test, directory, { ports: { backend } })
+  append(store, 0, 60)
+  await store.flush()
+  replaceTopic = async () => {
+    replaceTopic = undefined
+    await store.deleteTopic('orders')
+    append(store, 60, 64)
+    await store.flush()
+  }
+  await store.backup(target)
+  test.same(sharedFiles(directory, target, 'consumequeue'), [], 'nothing that is written to is shared')
+  append(store, 64, 130)
+  await store.flush()
+  test.same(await readNumbers(test, target), range(0, 60), 'the copy is of the moment when it began')
+})
+
 t.test('a disk without room', async (test) => {
   const root = test.testdir()
   const real = selectBackend('auto')

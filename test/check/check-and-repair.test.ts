@@ -220,6 +220,11 @@ const cases: Case[] = [
     damage: (directory) => truncateSync(join(directory, 'checkpoint'), 20),
     kinds: ['checkpoint-short'], steps: ['open'],
   },
+  {
+    name: 'a list of queues that is not as it was written',
+    damage: (directory) => change(join(directory, MANIFEST_NAME), 20, (bytes) => bytes.writeUInt8(bytes.readUInt8(0) ^ 1)),
+    kinds: ['manifest-damaged'], steps: ['move', 'move', 'move', 'open'],
+  },
 ]
 
 for (const { name, damage, kinds, remains = [], steps, losesMessages = false } of cases) {
@@ -318,6 +323,28 @@ for (const what of ['queues', 'index'] as const) {
     t.strictSame(kindsOf(await check(directory)), [])
   })
 }
+
+t.test('a rebuild of what is gone', async (t) => {
+  const directory = join(t.testdir(), 'store')
+  await makeStore(directory, MESSAGES)
+  const whole = await dump(directory)
+  for (const [what, folder] of [['queues', 'consumequeue'], ['index', 'index']] as const) {
+    rmSync(join(directory, folder), { recursive: true })
+    t.match(await command(['rebuild', directory, what, ...smallFilesWords]), { exitCode: 0, stdout: /^open  the store/ })
+    const { exitCode, lines } = await command(['rebuild', directory, what, '--apply', '--json', ...smallFilesWords])
+    t.match({ exitCode, lines }, { exitCode: 0, lines: [{ step: 'open' }, { steps: 1, applied: true, quarantine: null }] })
+    t.equal(await dump(directory), whole)
+    t.strictSame(kindsOf(await check(directory)), [])
+  }
+})
+
+t.test('what is no store is left as it is', async (t) => {
+  const directory = t.testdir({ letters: 'mine' })
+  for (const words of [['repair', directory, '--apply'], ['rebuild', directory, 'index', '--apply'], ['repair', join(directory, 'none'), '--apply']]) {
+    t.match(await command(words), { exitCode: 4, stderr: /ERR_NOT_A_STORE/ })
+  }
+  t.same(readdirSync(directory), ['letters'])
+})
 
 t.test('a rebuild that is interrupted at any place', async (t) => {
   const root = t.testdir()

@@ -1,9 +1,9 @@
 import { chmodSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import t, { type Test } from 'tap'
 import { checks, severities, type Diagnosis } from '../../lib/cli/doctor/checks'
 import type { DirectoryFacts, DoctorFacts, OpenedFacts, VolumeFacts } from '../../lib/cli/doctor/facts'
-import type { Probe } from '../../lib/cli/doctor/probe'
+import { probeFileSystem, type Probe } from '../../lib/cli/doctor/probe'
 import { findMount, parseLimits } from '../../lib/cli/doctor/system-files'
 import { plain } from '../../lib/cli/screen'
 import { describe } from '../../lib/cli/verbs/doctor'
@@ -50,7 +50,7 @@ const healthy: DoctorFacts = {
   now: NOW, platform: 'linux-x64', nodeVersion: '20.20.2', userId: 1000, memory: 16 * GIB, memoryLimit: undefined,
   backend: { name: 'native', capabilities: new Set(['unmap', 'lock', 'reserve', 'populate', 'range-flush', 'guard']) },
   limits: { owner: 'this process', openFiles: 65_536, addressSpace: Infinity }, mapsMax: 65_530,
-  options: { values, unused: [] }, directory,
+  options: { values, unused: [] }, unreadable: undefined, directory,
 }
 
 const within = (change: Partial<DirectoryFacts>): DoctorFacts => ({ ...healthy, directory: { ...directory, ...change } })
@@ -67,7 +67,7 @@ function find(name: string, facts: DoctorFacts): Diagnosis[] {
 
 t.test('a store that stands well', async (t) => {
   for (const { name, look } of checks) for (const { severity, text } of look(healthy)) t.equal(severity, HARMLESS, `${name}: ${text}`)
-  t.same(checks.filter(({ look }) => look(healthy).length === 0).map(({ name }) => name), ['address space', 'config', 'quarantine'], 'what is not worth a line')
+  t.same(checks.filter(({ look }) => look(healthy).length === 0).map(({ name }) => name), ['address space', 'directory', 'config', 'quarantine'], 'what is not worth a line')
   const nothingKnown: DoctorFacts = {
     ...healthy, userId: undefined, limits: { owner: 'this process', openFiles: undefined, addressSpace: undefined }, mapsMax: undefined, directory: undefined,
   }
@@ -92,6 +92,7 @@ const cases: [name: string, facts: DoctorFacts, severity: Diagnosis['severity'],
   ['options', optioned({ diskMaxUsedSpaceRatio: 90 }), 'warning', /not in this order/, /diskMaxUsedSpaceRatio <=/],
   ['options', optioned({ mappedFileSizeCommitLog: 1 << 20 }), 'note', /is 1 MiB, the segments have 1 GiB/, undefined],
   ['options', { ...healthy, options: { values, unused: 'abcdefg'.split('').map((key) => ({ key, value: '', reason: '', line: 1 })) } }, 'note', /a, b, c, d, e and 2 more/, undefined],
+  ['directory', { ...healthy, unreadable: 'EACCES: no', directory: undefined }, 'error', /cannot be looked at: EACCES: no/, /a user who may read it/],
   ['permissions', within({ unwritable: '/data/store/abort' }), 'error', /\/data\/store\/abort cannot be written by user 1000/, /chown -R 1000 \/data\/store/],
   ['permissions', within({ ownerId: 0 }), 'note', /belongs to user 0/, /chown/],
   ['permissions', { ...healthy, userId: 0 }, 'warning', /belongs to user 1000, who cannot write the files that user 0 makes/, /run as user 1000/],
@@ -206,6 +207,42 @@ t.test('a real directory', async (t) => {
   t.equal(exitCode, selectBackend('auto').name === 'native' ? 0 : 1)
   t.same(readdirSync(root), ['store'], 'nothing is left of the trial')
   t.notOk(byCheck((await command(['doctor', path, '--json', '--no-trial'])).lines).has('trial'))
+})
+
+t.test('a trial', async (t) => {
+  const root = t.testdir({ store: { commitlog: {} } })
+  const path = join(root, 'store')
+  const backend = selectBackend('auto')
+  const places = new Set<string>()
+  const files = new Proxy(backend.files, {
+    get(target, name) {
+      const value: unknown = Reflect.get(target, name)
+      if (typeof value !== 'function') return value
+      return (...given: unknown[]): unknown => {
+        if (name === 'open') places.add(dirname(dirname(given[0] as string)))
+        return value.apply(target, given)
+      }
+    },
+  })
+  const { name, mapper, capabilities, crc32 } = backend
+  t.match(await probeFileSystem({ name, mapper, capabilities, crc32, files }, path, join(path, 'commitlog')), { map: true })
+  t.same([...places], [root], 'is made beside the store: among the segments, a 4.x broker takes nothing else')
+  let catches = 0
+  const catchInterrupt = (): AbortSignal => {
+    catches++
+    return new AbortController().signal
+  }
+  await command(['doctor', path, '--no-trial'], '', { catchInterrupt })
+  t.equal(catches, 0)
+  await command(['doctor', path], '', { catchInterrupt })
+  t.equal(catches, 1, 'an interrupt does not leave it behind')
+})
+
+t.test('what cannot be looked at', async (t) => {
+  const path = join(t.testdir({ file: '' }), 'file')
+  const { exitCode, lines } = await command(['doctor', path, '--json'])
+  t.match({ exitCode, lines }, { exitCode: 4, lines: [{ directory: path }] })
+  t.match(byCheck(lines).get('directory'), { severity: 'error', text: /ENOTDIR/ })
 })
 
 t.test('a directory that is yet to be, and none', async (t) => {

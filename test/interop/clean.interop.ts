@@ -138,7 +138,7 @@ function filesOf(directory: string): string[] {
 /** Does what the engine does in as many looks, on the same disk, or on one that is as full as the engine was told. */
 async function clean(version: EngineVersion, layout: Layout, directory: string): Promise<object[]> {
   const clock = new LookClock(Date.now())
-  const full: DiskMeter = { usage: () => ({ totalBytes: 100, freeBytes: 10, device: 1 }) }
+  const full: DiskMeter = { usage: () => ({ totalBytes: 1e11, freeBytes: 1e10, device: 1 }) }
   const ports = { disk: layout.forced ? full : systemDiskMeter }
   const store = await MessageStore.open(directory, { ...layout.settings, cleanResourceInterval: INTERVAL, compatibility: compatibilityOf(version), clock, ports } as OpenOptions)
   if (layout.manually) await store.retention.deleteNow()

@@ -16,6 +16,7 @@ export interface InteropSettings {
   mappedFileSizeConsumeQueue: number
   maxHashSlotNum: number
   maxIndexNum: number
+  storePathCommitLog?: string
 }
 
 /** The options of both sides where a test has no others: small files, so that a few messages roll all of them. */

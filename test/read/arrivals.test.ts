@@ -93,7 +93,7 @@ t.test('none after close', async (test) => {
   test.same(events.slice(1), [])
 })
 
-t.test('a listener that throws does not harm the store', async (test) => {
+t.test('a listener that throws harms neither the store nor another listener', async (test) => {
   const store = await openStore(test, '/store', { ports: { backend: createMemoryBackend() } })
   const uncaught: unknown[] = []
   const listener = (error: unknown): void => void uncaught.push(error)
@@ -101,6 +101,8 @@ t.test('a listener that throws does not harm the store', async (test) => {
   process.removeAllListeners('uncaughtException')
   process.on('uncaughtException', listener)
   store.on('arrival', () => { throw new Error('in the listener') })
+  const heard: unknown[] = []
+  store.once('arrival', (event) => heard.push(event))
   store.append(message())
   await turns()
   store.append(message())
@@ -108,6 +110,7 @@ t.test('a listener that throws does not harm the store', async (test) => {
   process.removeListener('uncaughtException', listener)
   for (const one of before) process.on('uncaughtException', one)
   test.match(uncaught, [{ message: 'in the listener' }, { message: 'in the listener' }], 'it surfaces where the process hears of it')
+  test.equal(heard.length, 1, 'who asked to hear once hears once')
   test.equal(store.maxOffset('orders', 0), 2)
   test.equal(store.failure, undefined)
 })

@@ -2,6 +2,7 @@ import { cpSync, existsSync, rmSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { applyRepair, type PreparedRepair } from '../../lib/repair/apply-plan'
+import { backendOf } from '../../lib/check/backend-of'
 import { checkStore } from '../../lib/check/check-store'
 import { RepairPlan } from '../../lib/repair/repair-plan'
 import { MessageStore, type OpenOptions } from '../../lib/index'
@@ -19,7 +20,7 @@ const QUEUE_FILE = join('consumequeue', 'orders', '0', '00000000000000000000')
 
 function planOfFindings(directory: string, open: OpenOptions): () => Promise<PreparedRepair> {
   return async () => {
-    const plan = new RepairPlan(directory)
+    const plan = new RepairPlan(backendOf(open).files, directory)
     const { maxPhyOffset } = await checkStore(directory, open, { onFinding: async (finding) => plan.add(finding), onProgress: () => undefined })
     return { steps: plan.steps, logEnd: maxPhyOffset }
   }
@@ -27,7 +28,7 @@ function planOfFindings(directory: string, open: OpenOptions): () => Promise<Pre
 
 function planOfRebuild(what: 'queues' | 'index'): typeof planOfFindings {
   return (directory, open) => async () => {
-    const plan = new RepairPlan(directory)
+    const plan = new RepairPlan(backendOf(open).files, directory)
     plan.rebuild(what, 'asked for')
     const store = await MessageStore.open(directory, { ...open, readOnly: true })
     const logEnd = store.maxPhyOffset

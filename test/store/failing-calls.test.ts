@@ -1,6 +1,7 @@
 import { readdirSync, readlinkSync } from 'node:fs'
+import { join } from 'node:path'
 import t from 'tap'
-import { StoreError } from '../../lib/index'
+import { StoreError, type MessageStore } from '../../lib/index'
 import { selectBackend } from '../../lib/storage/backend'
 import type { Backend } from '../../lib/storage/ports'
 import { codeOf, message, messageOfSize, openStore, withFiles } from './support'
@@ -14,7 +15,7 @@ const refusal = new StoreError('ERR_IO', 'the disk does not take it', { reason: 
 const noRoom = new StoreError('ERR_DISK_FULL', 'no room', { reason: 'ENOSPC' })
 
 /** A backend in which a call fails for the paths that match, while `fails` says so. */
-function failing(names: readonly ('truncate' | 'write' | 'sync' | 'syncDirectory' | 'read')[], path: RegExp, error: StoreError): { backend: Backend; fails: boolean } {
+function failing(names: readonly ('truncate' | 'write' | 'sync' | 'syncDirectory' | 'read' | 'remove')[], path: RegExp, error: StoreError): { backend: Backend; fails: boolean } {
   const real = selectBackend('auto')
   const paths = new Map<unknown, string>()
   const control = { backend: real, fails: false }
@@ -89,6 +90,65 @@ t.test('a queue or index file for which there was no room is made once there is'
     test.ok(store.append(message({ properties: { KEYS: 'second' } })).isStored(), 'it goes on by itself')
     await store.flush()
     test.equal(store.failure, undefined)
+  }
+})
+
+t.test('a message whose keys begin an index file for which there is no room: it is stored, and its keys are found once there is', async (test) => {
+  for (const keysBefore of [0, 2]) {
+    const control = failing(['truncate'], /\/index\//, noRoom)
+    const parent = test.testdir()
+    const directory = join(parent, 'store')
+    const store = await openStore(test, directory, { maxIndexNum: 4, ports: { backend: control.backend } })
+    for (let at = 0; at < keysBefore; at++) store.append(message({ properties: { KEYS: `before${at}` } }))
+    const find = (from: MessageStore): number[] => ['a', 'b', 'c', 'd', 'e'].map((key) => from.query({ topic: 'orders', key }).messages.length)
+    control.fails = true
+    test.ok(store.append(message({ properties: { KEYS: 'a b c d e' } })).isStored())
+    test.equal(store.failure, undefined, 'the store goes on')
+    test.equal(await codeOf(() => store.append(message())), 'ERR_DISK_FULL', 'no other message comes before its keys')
+    test.equal(await codeOf(() => store.flush()), 'ERR_DISK_FULL')
+    test.equal(await codeOf(() => store.backup(join(parent, 'copy'))), 'ERR_DISK_FULL', 'no copy lacks them')
+    test.equal(store.get({ topic: 'orders', queueId: 0, offset: keysBefore }).messages.length, 1)
+    control.fails = false
+    test.ok(store.append(message({ properties: { KEYS: 'after' } })).isStored(), 'by itself')
+    test.same(find(store), [1, 1, 1, 1, 1])
+    await store.close()
+    const again = await openStore(test, directory, { maxIndexNum: 4 })
+    test.equal(again.recovery.label, '@clean')
+    test.same(find(again), [1, 1, 1, 1, 1])
+    await again.close()
+  }
+})
+
+t.test('closed, or killed, while keys wait for an index file: the next open makes them', async (test) => {
+  const control = failing(['truncate'], /\/index\//, noRoom)
+  const directory = test.testdir()
+  const store = await openStore(test, directory, { maxIndexNum: 4, ports: { backend: control.backend } })
+  store.append(message({ properties: { KEYS: 'first' } }))
+  await store.flush()
+  control.fails = true
+  store.append(message({ properties: { KEYS: 'a b c d e' } }))
+  test.equal(await codeOf(() => store.close()), 'ERR_DISK_FULL')
+  const full = failing(['truncate'], /\/index\//, noRoom)
+  full.fails = true
+  test.equal(await codeOf(() => openStore(test, directory, { maxIndexNum: 4, ports: { backend: full.backend } })), 'ERR_DISK_FULL')
+  const again = await openStore(test, directory, { maxIndexNum: 4 })
+  for (const key of ['first', 'a', 'b', 'c', 'd', 'e']) test.equal(again.query({ topic: 'orders', key }).messages.length, 1, key)
+  await again.close()
+})
+
+t.test('a segment for which there was no room, and whose beginning could not even be removed, is made once there is', async (test) => {
+  for (const goesOn of [true, false]) {
+    const control = failing(['truncate', 'remove'], /\/commitlog\//, noRoom)
+    const directory = test.testdir()
+    const store = await openStore(test, directory, { ports: { backend: control.backend } })
+    store.append(message())
+    control.fails = true
+    for (const attempt of ['first', 'second']) test.equal(await codeOf(() => store.append(messageOfSize(4000))), 'ERR_DISK_FULL', attempt)
+    control.fails = false
+    if (goesOn) test.ok(store.append(messageOfSize(4000)).isStored())
+    test.equal(store.failure, undefined)
+    await store.close()
+    test.equal(readdirSync(join(directory, 'commitlog')).length, goesOn ? 2 : 1, 'and closing leaves nothing of it: 4.9 would not start')
   }
 })
 

@@ -25,6 +25,7 @@ const operations: Record<string, string> = { truncate: 'truncate', reserveAsync:
 export class FailingBackend implements Backend {
   readonly name: string
   readonly capabilities: Backend['capabilities']
+  readonly real: Backend
   readonly files: FileSystem
   readonly mapper: Mapper
   /** Calls made so far. */
@@ -36,10 +37,9 @@ export class FailingBackend implements Backend {
   #fault: Fault | undefined
   #failing: string | undefined
   readonly #paths = new Map<number, string>()
-  readonly #real: Backend
 
   constructor(real: Backend, fault?: Fault) {
-    this.#real = real
+    this.real = real
     this.#fault = fault
     this.name = real.name
     this.capabilities = real.capabilities
@@ -48,7 +48,7 @@ export class FailingBackend implements Backend {
   }
 
   crc32(bytes: Uint8Array, from: number, to: number): number {
-    return this.#real.crc32(bytes, from, to)
+    return this.real.crc32(bytes, from, to)
   }
 
   /** One of the next calls fails; what has failed before works again. */
@@ -91,7 +91,7 @@ export class FailingBackend implements Backend {
     const path = this.#paths.get(descriptor) ?? ''
     const refusal = this.#meet('map', 'map', path)
     if (refusal !== undefined) throw refusal
-    const mapping = this.#real.mapper.map(descriptor, length, access)
+    const mapping = this.real.mapper.map(descriptor, length, access)
     const { findFault, recordWriter } = mapping
     return {
       get bytes() { return mapping.bytes },

@@ -1,8 +1,10 @@
 /**
  * The torture: hurts stores in every way the layers know, and holds them to what they promise.
  *
- *   npm run torture -- [--seed S] [--full] [--only LAYER]... [--cases N] [--case N]
+ *   npm run torture -- [--seed S] [--full] [--only LAYER]... [--from N] [--cases N] [--case N]
  *                          [--first-failure] [--json]
+ *
+ * A long run can be cut into parts: `--from N --cases M` runs the cases [N, N + M) of the run with that seed.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -28,6 +30,8 @@ interface Outcome {
 interface RunOptions {
   seed: number
   isFull: boolean
+  /** Number of the first case. */
+  from: number
   cases: number | undefined
   onlyCase: number | undefined
   /** Failures of one layer after which it ends. */
@@ -39,13 +43,13 @@ async function runLayer(layer: Layer, options: RunOptions): Promise<Outcome> {
   const lacking = layer.lacks()
   const outcome: Outcome = { layer: layer.name, cases: 0, failures: [], figures: {}, seconds: 0 }
   if (lacking !== undefined) return { ...outcome, skipped: lacking }
-  const count = options.onlyCase !== undefined ? 1 : (options.cases ?? (options.isFull ? layer.cases.full : layer.cases.ci))
+  const count = options.onlyCase !== undefined ? 1 : (options.cases ?? (options.isFull ? layer.cases.full : layer.cases.ci) - options.from)
   const began = performance.now()
   const progress = new Progress(layer.name, count)
   const directory = mkdtempSync(join(tmpdir(), `mqstore-torture-${layer.name}-`))
   const context: LayerContext = {
     seed: options.seed,
-    first: options.onlyCase ?? 0,
+    first: options.onlyCase ?? options.from,
     count,
     directory,
     done(cases = 1) {
@@ -119,6 +123,7 @@ async function main(): Promise<void> {
       seed: { type: 'string' },
       full: { type: 'boolean', default: false },
       only: { type: 'string', multiple: true },
+      from: { type: 'string' },
       cases: { type: 'string' },
       case: { type: 'string' },
       'first-failure': { type: 'boolean', default: false },
@@ -134,6 +139,7 @@ async function main(): Promise<void> {
   const options: RunOptions = {
     seed: parseCount('seed', values.seed) ?? 1,
     isFull: values.full,
+    from: parseCount('from', values.from) ?? 0,
     cases: parseCount('cases', values.cases),
     onlyCase: parseCount('case', values.case),
     failuresMax: values['first-failure'] ? 1 : FAILURES_MAX,

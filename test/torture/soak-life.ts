@@ -1,4 +1,4 @@
-import { readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { MessageStore, type Compatibility, type FlushDiskType, type OpenOptions } from '../../lib/index'
 import { MANIFEST_NAME } from '../../lib/recovery/manifest'
@@ -13,6 +13,7 @@ import { smallOptions } from './small-options'
 import { SoakSession } from './soak-session'
 import type { SoakStory } from './soak-story'
 import { openFiles } from './system-errors'
+import { within } from './within'
 import { WriterProcess } from './writer-process'
 
 /** Messages with which a store is old: it is thrown away, and another begun. */
@@ -62,10 +63,11 @@ export class SoakLife {
     }
     if (story.wrong.length > 0) return
     story.tell('is opened for the last time')
-    const store = await story.inTime('open', this.#open(new FailingBackend(this.#parts.real)))
+    const backend = new FailingBackend(this.#parts.real)
+    const store = await story.inTime('open', this.#open(backend), () => backend.calls)
     if (store === undefined) return
     story.accuse(...audit(store, this.#ledger, { isDense: true, hasTimeJumped: true }))
-    await story.inTime('close', store.close())
+    await story.inTime('close', store.close(), () => backend.calls)
   }
 
   async #session(milliseconds: number): Promise<void> {
@@ -80,7 +82,7 @@ export class SoakLife {
     }
     try {
       story.tell('opens')
-      const store = await story.inTime('open', this.#open(backend))
+      const store = await story.inTime('open', this.#open(backend), () => backend.calls)
       if (store === undefined) return
       story.add('opens')
       story.tell(`is open: ${store.recovery.label}, ${this.#ledger.acknowledged.size} acknowledged, ${this.#ledger.sent} sent`)
@@ -122,7 +124,7 @@ export class SoakLife {
     const { story, directory } = this.#parts
     const writer = new WriterProcess()
     try {
-      await story.inTime('the start of a process', writer.ready, PROCESS_PATIENCE)
+      if (!(await within(PROCESS_PATIENCE, writer.ready))) story.accuse('the start of a process hangs')
       const reports = this.#options.flushDiskType === 'SYNC_FLUSH' ? 'put' : 'append'
       const job = { directory, options: this.#options, seed: this.#ledger.seed, from: this.#ledger.sent, perRound: 100, rounds: 1000, inFlight: 4, reports } as const
       writer.begin(job, this.#ledger)
@@ -138,6 +140,8 @@ export class SoakLife {
   /** Derived files are gone or spoilt. Not spoilt is the index: what is wrong inside of it only check finds. */
   #hurtDerivedFiles(): void {
     const { story, directory } = this.#parts
+    // The first open may have failed before there was one.
+    if (!existsSync(directory)) return
     const gone = this.#random.chance(0.5) ? derived.filter(() => this.#random.chance(0.4)) : []
     story.add('derived files hurt')
     if (gone.length > 0) {

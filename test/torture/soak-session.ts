@@ -1,13 +1,13 @@
 import { cpSync, rmSync } from 'node:fs'
 import { MessageStore, type Message, type OpenOptions, type PutResult } from '../../lib/index'
 import { decodeMessageId } from '../../lib/format/message-id'
-import type { CallKind, FailingBackend } from './failing-backend'
+import { FailingBackend, type CallKind } from './failing-backend'
 import type { JumpingClock } from './jumping-clock'
 import type { Ledger } from './ledger'
 import { lookAfter } from './look-after'
 import { keyOf, makeMessage, numberOf, queuesPerTopic, topics } from './messages'
 import type { Random } from './random'
-import { PATIENCE, type SoakStory } from './soak-story'
+import type { SoakStory } from './soak-story'
 
 const WRITERS = 4
 const READERS = 3
@@ -42,6 +42,8 @@ export class SoakSession {
 
   constructor(private readonly parts: SessionParts) {}
 
+  readonly #calls = (): number => this.parts.backend.calls
+
   async run(milliseconds: number): Promise<void> {
     const { store, story, random } = this.parts
     const writers = Array.from({ length: WRITERS }, (_, lane) => this.#write(random(`writer ${lane}`)))
@@ -50,11 +52,11 @@ export class SoakSession {
     await this.#trouble(random('trouble'), performance.now() + milliseconds)
     const isOrderly = random('end').chance(0.4)
     this.#isEnding = true
-    if (isOrderly) await story.inTime('the last puts', Promise.all(writers))
+    if (isOrderly) await story.inTime('the last puts', Promise.all(writers), this.#calls)
     this.#isClosing = true
     story.tell(isOrderly ? 'closes once the last puts are back' : 'closes in the middle of everything')
     await this.#attempt('close', () => store.close())
-    await story.inTime('what was under way at the close', working)
+    await story.inTime('what was under way at the close', working, this.#calls)
     story.add('closes')
     if (store.failure !== undefined) story.add('fail-stops')
   }
@@ -67,7 +69,7 @@ export class SoakSession {
 
   async #attempt<Result>(name: string, call: () => Result | Promise<Result>): Promise<Result | undefined> {
     try {
-      return await this.parts.story.inTime(name, Promise.resolve(call()))
+      return await this.parts.story.inTime(name, Promise.resolve(call()), this.#calls)
     } catch (error) {
       this.parts.story.judge(name, error, this.#excuse)
       return undefined
@@ -229,14 +231,16 @@ export class SoakSession {
 
   /** The files as they are while the store works are what a kill leaves. */
   async #copyAsIfKilled(): Promise<void> {
-    const { store, ledger, story, options } = this.parts
+    const { store, ledger, story, options, backend } = this.parts
+    const fresh = new FailingBackend(backend.real)
     const copy = `${store.directory}-killed`
     const known = ledger.copy()
     cpSync(store.directory, copy, { recursive: true })
     story.tell(`is copied as if killed, with ${known.acknowledged.size} acknowledged, ${known.sent} sent`)
     story.add('copies as if killed')
     try {
-      const wrong = await story.inTime('to look at a copy', lookAfter(copy, options, known, { isDense: true, hasTimeJumped: true }), 2 * PATIENCE)
+      const looking = lookAfter(copy, { ...options, ports: { backend: fresh } } as OpenOptions, known, { isDense: true, hasTimeJumped: true })
+      const wrong = await story.inTime('to look at a copy', looking, () => fresh.calls)
       story.accuse(...(wrong ?? []).map((line) => `a copy as if killed: ${line}`))
     } catch (error) {
       story.accuse(`a copy as if killed: ${(error as Error).stack}`)

@@ -1,8 +1,10 @@
 import { errorCodes, isStoreError } from '../../lib/index'
-import { within } from './within'
+import { endsBusily } from './within'
 
-/** Milliseconds after which what a store is asked to do hangs. */
-export const PATIENCE = 5000
+/** Milliseconds without a call of the system, after which what a store is asked to do hangs. */
+const SILENCE_MAX = 5000
+/** Milliseconds after which it does in any case. */
+const PATIENCE = 60_000
 /** Steps that are told when something went wrong. */
 const STEPS_TOLD = 25
 
@@ -29,10 +31,10 @@ export class SoakStory {
     this.wrong.push(...lines)
   }
 
-  /** Waits for a step as long as one may; gives undefined where it hangs. */
-  async inTime<Result>(name: string, work: Promise<Result>, patience = PATIENCE): Promise<Result | undefined> {
-    if (await within(patience, work)) return work
-    this.accuse(`${name} hangs: it has taken ${patience} ms`)
+  /** Waits for a step as long as one may; gives undefined where it hangs. @param calls how often the system was called so far */
+  async inTime<Result>(name: string, work: Promise<Result>, calls: () => number): Promise<Result | undefined> {
+    if (await endsBusily(work, calls, SILENCE_MAX, PATIENCE)) return work
+    this.accuse(`${name} hangs: it has not ended after ${PATIENCE} ms, or called nothing for ${SILENCE_MAX} ms`)
     return undefined
   }
 

@@ -51,6 +51,7 @@ export const checks: readonly Check[] = [
   { name: 'address space', look: lookAtAddressSpace },
   { name: 'memory', look: lookAtMemory },
   { name: 'options', look: lookAtOptions },
+  { name: 'directory', look: lookAtReading },
   { name: 'permissions', look: inDirectory(lookAtPermissions) },
   { name: 'file system', look: inDirectory(lookAtFileSystems) },
   { name: 'trial', look: inDirectory(lookAtProbe) },
@@ -183,6 +184,11 @@ function lookAtOptions({ options, directory }: DoctorFacts): Diagnosis[] {
 }
 
 // The directory
+
+function lookAtReading({ unreadable }: DoctorFacts): Diagnosis[] {
+  if (unreadable === undefined) return []
+  return [{ severity: 'error', text: `cannot be looked at: ${unreadable}`, fix: 'the path of a directory, as a user who may read it' }]
+}
 
 function lookAtPermissions({ path, unwritable, ownerId }: DirectoryFacts, { userId }: DoctorFacts): Diagnosis[] {
   if (unwritable !== undefined) {

@@ -1,7 +1,7 @@
 import { accessSync, constants, readdirSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { backendOf } from '../../check/backend-of'
-import { isStoreError } from '../../errors'
+import { isStoreError, systemErrorCode } from '../../errors'
 import { isIndexFileName } from '../../format/file-name'
 import { placesOf, type Place } from '../../guard/places'
 import { settleOptions } from '../../open-store'
@@ -35,7 +35,9 @@ export interface DoctorFacts {
   mapsMax: number | undefined
   /** Why the options would be refused, or what they are. */
   options: string | { values: ResolvedOptions; unused: readonly UnusedProperty[] }
-  /** Undefined where no directory was named. */
+  /** Why the directory that was named cannot be looked at. */
+  unreadable: string | undefined
+  /** Undefined where none was named, or it cannot be looked at. */
   directory: DirectoryFacts | undefined
 }
 
@@ -97,9 +99,11 @@ export interface FactsRequest {
   machine: Machine
   /** Whether files may be made to try the file system with. */
   probes: boolean
+  /** Called before such files are made, so that an interrupt does not leave them behind. */
+  catchInterrupt(): void
 }
 
-export async function readDoctorFacts({ directory, openOptions, machine, probes }: FactsRequest): Promise<DoctorFacts> {
+export async function readDoctorFacts({ directory, openOptions, machine, probes, catchInterrupt }: FactsRequest): Promise<DoctorFacts> {
   const options = orReason(() => {
     const { options: values, unusedProperties: unused } = settleOptions(openOptions)
     return { values, unused }
@@ -107,6 +111,9 @@ export async function readDoctorFacts({ directory, openOptions, machine, probes 
   const backend = orReason(() => backendOf(openOptions))
   const path = directory === undefined ? undefined : resolve(directory)
   const holder = path === undefined ? undefined : findLockHolder(join(path, 'lock'))
+  const looked = path === undefined || typeof options === 'string' || typeof backend === 'string'
+    ? undefined
+    : await tryToReadDirectory(path, { openOptions, options: options.values, backend, machine, probes, catchInterrupt, holder })
   return {
     now: machine.clock.now(),
     platform: machine.platform,
@@ -121,9 +128,7 @@ export async function readDoctorFacts({ directory, openOptions, machine, probes 
     },
     mapsMax: parseCount(machine.read('/proc/sys/vm/max_map_count')),
     options,
-    directory: path === undefined || typeof options === 'string' || typeof backend === 'string'
-      ? undefined
-      : await readDirectory(path, { openOptions, options: options.values, backend, machine, probes, holder }),
+    ...(typeof looked === 'string' ? { unreadable: looked, directory: undefined } : { unreadable: undefined, directory: looked }),
   }
 }
 
@@ -133,11 +138,21 @@ interface DirectoryContext {
   backend: Backend
   machine: Machine
   probes: boolean
+  catchInterrupt(): void
   holder: number | undefined
 }
 
+/** @returns why it cannot be looked at, where that is so */
+async function tryToReadDirectory(path: string, context: DirectoryContext): Promise<DirectoryFacts | string> {
+  try {
+    return await readDirectory(path, context)
+  } catch (error) {
+    return describeError(error)
+  }
+}
+
 async function readDirectory(path: string, context: DirectoryContext): Promise<DirectoryFacts> {
-  const { options, backend, machine, probes, holder } = context
+  const { options, backend, machine, probes, catchInterrupt, holder } = context
   const { files } = backend
   const settled = { ...options, ...resolveLogPaths(path, options) }
   const logs = logPathsOf(settled)
@@ -146,6 +161,7 @@ async function readDirectory(path: string, context: DirectoryContext): Promise<D
   const segmentSize = typeof store === 'object' ? store.segmentSize : options.mappedFileSizeCommitLog
   const indexDirectory = join(path, 'index')
   const usage = usageOfStore(path, logs.all)
+  if (probes) catchInterrupt()
   return {
     path,
     isStore,
@@ -153,7 +169,7 @@ async function readDirectory(path: string, context: DirectoryContext): Promise<D
     ownerId: statSync(nearestExisting(path)).uid,
     unwritable: findUnwritable(path, logs.writable),
     volumes: readVolumes(placesOf({ ...settled, mappedFileSizeCommitLog: segmentSize }), machine),
-    probe: probes ? await probeFileSystem(backend, logs.writable[0]!) : undefined,
+    probe: probes ? await probeFileSystem(backend, path, logs.writable[0]!) : undefined,
     quarantine: usage.find(({ name }) => name === 'quarantine')?.onDisk ?? 0,
     indexFileSizes: (files.list(indexDirectory) ?? [])
       .filter(isIndexFileName)
@@ -258,6 +274,7 @@ function orReason<Result>(call: () => Result): Result | string {
 }
 
 function describeError(error: unknown): string {
-  if (!isStoreError(error)) throw error
-  return `${error.code}: ${error.message}`
+  if (isStoreError(error)) return `${error.code}: ${error.message}`
+  if (systemErrorCode(error) === undefined) throw error
+  return (error as Error).message
 }

@@ -23,14 +23,13 @@ const PAGE = Buffer.alloc(4096, 'mqstore')
 const FLUSHES = 5
 
 /**
- * Tries what a store asks of a file system, with files in a directory of its own that are removed again: beside the store
- * where that is the same file system, else in it.
+ * Tries what a store asks of the file system of its log, with files in a directory of its own that are removed again.
  * @returns why nothing could be tried, where that is so
  */
-export async function probeFileSystem(backend: Backend, directory: string): Promise<Probe | string> {
+export async function probeFileSystem(backend: Backend, root: string, log: string): Promise<Probe | string> {
   let own: string
   try {
-    own = makeOwnDirectory(nearestExisting(directory))
+    own = makeOwnDirectory(root, log)
   } catch (error) {
     return (error as Error).message
   }
@@ -43,15 +42,22 @@ export async function probeFileSystem(backend: Backend, directory: string): Prom
   }
 }
 
-function makeOwnDirectory(directory: string): string {
-  const make = (parent: string): string => mkdtempSync(join(parent, 'mqstore-doctor-'))
-  const parent = dirname(directory)
-  if (statSync(parent).dev !== statSync(directory).dev) return make(directory)
-  try {
-    return make(parent)
-  } catch {
-    return make(directory)
+/**
+ * Beside the store where that is the same file system, else in it or beside the log; among the segments, where a 4.x broker takes
+ * nothing else, only where the log is a mount point.
+ */
+function makeOwnDirectory(root: string, log: string): string {
+  const { dev } = statSync(nearestExisting(log))
+  const parents = [dirname(root), root, dirname(log)].map(nearestExisting).filter((parent) => statSync(parent).dev === dev)
+  let failure: unknown
+  for (const parent of parents.length > 0 ? parents : [nearestExisting(log)]) {
+    try {
+      return mkdtempSync(join(parent, 'mqstore-doctor-'))
+    } catch (error) {
+      failure = error
+    }
   }
+  throw failure
 }
 
 async function tryIn(backend: Backend, own: string): Promise<Probe> {

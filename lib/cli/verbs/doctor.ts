@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import { checks, severities, type Diagnosis, type Severity } from '../doctor/checks'
 import { readDoctorFacts } from '../doctor/facts'
 import { ExitCode } from '../exit-code'
@@ -17,11 +18,11 @@ export const doctor: Verb = {
   ],
   example: 'mqstore doctor /data/store -c broker.properties',
   exits: 'Exit code 1: there are warnings. 4: there are errors, which keep a store from working.',
-  async run({ output, terminal: { machine }, arguments: given, openOptions }) {
+  async run({ output, terminal: { machine, catchInterrupt }, arguments: given, openOptions }) {
     const [directory] = given.positionals
-    const facts = await readDoctorFacts({ directory, openOptions, machine, probes: !given.has('no-trial') })
+    const facts = await readDoctorFacts({ directory, openOptions, machine, probes: !given.has('no-trial'), catchInterrupt })
     const found = checks.flatMap(({ name, look }) => look(facts).map((diagnosis) => ({ name, ...diagnosis })))
-    if (given.has('json')) await output.json({ directory: facts.directory?.path ?? null, ...countsOf(found), found: found.map(asJson) })
+    if (given.has('json')) await output.json({ directory: directory === undefined ? null : resolve(directory), ...countsOf(found), found: found.map(asJson) })
     else for (const line of describe(found, output.paint)) await output.line(line)
     return exitCodeFor(worstOf(found))
   },

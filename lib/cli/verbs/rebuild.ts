@@ -1,4 +1,5 @@
 import { resolve } from 'node:path'
+import { backendOf } from '../../check/backend-of'
 import { applyRepair, type PreparedRepair } from '../../repair/apply-plan'
 import { RepairPlan } from '../../repair/repair-plan'
 import { ExitCode, UsageError } from '../exit-code'
@@ -22,11 +23,11 @@ export const rebuild: Verb = {
     const directory = resolve(given.positionals[0]!)
     const what = given.positionals[1]
     if (what !== 'queues' && what !== 'index') throw new UsageError(`rebuild makes queues or index, not ${JSON.stringify(what)}`)
-    const plan = new RepairPlan(directory)
-    plan.rebuild(what, 'asked for')
+    const plan = new RepairPlan(backendOf(openOptions).files, directory)
     // Without a log there would be nothing to make them from, which this open refuses.
     const prepare = (): Promise<PreparedRepair> => withStore(context, async (store) => {
       if (what === 'index' && !store.options.messageIndexEnable) throw new UsageError('messageIndexEnable is false: there would be no index')
+      plan.rebuild(what, 'asked for')
       return { steps: plan.steps, logEnd: store.maxPhyOffset }
     }, {})
     if (given.has('apply')) {

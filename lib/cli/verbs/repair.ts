@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import { applyRepair, type PreparedRepair } from '../../repair/apply-plan'
+import { backendOf } from '../../check/backend-of'
 import { checkStore } from '../../check/check-store'
 import { RepairPlan } from '../../repair/repair-plan'
 import { ExitCode } from '../exit-code'
@@ -22,7 +23,7 @@ export const repair: Verb = {
   async run(context) {
     const { output, terminal: { machine }, arguments: given, openOptions } = context
     const directory = resolve(given.positionals[0]!)
-    const plan = new RepairPlan(directory)
+    const plan = new RepairPlan(backendOf(openOptions).files, directory)
     const prepare = (): Promise<PreparedRepair> => fill(plan, directory, context)
     if (given.has('apply')) {
       await printApplied(await applyRepair(directory, openOptions, machine.clock.now(), prepare), given.has('json'), output)

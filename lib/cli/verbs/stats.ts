@@ -40,7 +40,7 @@ export const stats: Verb = {
 function describe(statistics: StoreStatistics, showsQueues: boolean, paint: Painter): string[] {
   const { times, topics } = statistics
   return [
-    ...describeTotals(statistics).map(([label, value]) => row(label, value, paint)),
+    ...describeTotals(statistics, showsQueues).map(([label, value]) => row(label, value, paint)),
     '',
     ...describeFiles(statistics, paint),
     ...(times.spans.length < 2 ? [] : ['', ...describeTimes(statistics, paint)]),
@@ -48,7 +48,7 @@ function describe(statistics: StoreStatistics, showsQueues: boolean, paint: Pain
   ]
 }
 
-function describeTotals(statistics: StoreStatistics): [label: string, value: string][] {
+function describeTotals(statistics: StoreStatistics, isOneTopic: boolean): [label: string, value: string][] {
   const { directory, now, messages, bytes, oldest, newest, unqueued, damage, messagesPerSecond, bytesPerSecond, log, index, topics } = statistics
   const queues = topics.reduce((sum, topic) => sum + topic.queues.length, 0)
   const rows: [string, string][] = [
@@ -63,21 +63,21 @@ function describeTotals(statistics: StoreStatistics): [label: string, value: str
   if (messagesPerSecond !== null) rows.push(['rate', `${rateText(messagesPerSecond)} messages and ${bytesText(Math.round(bytesPerSecond!))} a second on average`])
   rows.push(['log', describeLog(log)])
   if (index.files > 0) rows.push(['index', describeIndex(index)])
-  return [...rows, ...describeVolumes(statistics)]
+  return [...rows, ...describeVolumes(statistics, isOneTopic)]
 }
 
 function describeIndex({ files, lastFileUsedRatio }: StoreStatistics['index']): string {
   return countOf(files, 'file') + (lastFileUsedRatio === null ? '' : `, the last ${percentText(lastFileUsedRatio)} full`)
 }
 
-function describeVolumes({ volumes, oldest, newest, bytesPerSecond }: StoreStatistics): [label: string, value: string][] {
+function describeVolumes({ volumes, oldest, newest, bytesPerSecond }: StoreStatistics, isOneTopic: boolean): [label: string, value: string][] {
   const rows = volumes.map(({ path, totalBytes, freeBytes, usedRatio }): [string, string] => {
     const where = volumes.length > 1 ? `: ${path}` : ''
     return ['volume', `${bytesText(freeBytes)} left of ${bytesText(totalBytes)}, ${percentText(usedRatio)} used${where}`]
   })
   const freeBytes = volumes.filter(({ takesSegments }) => takesSegments).reduce((sum, volume) => sum + volume.freeBytes, 0)
-  // What a minute brought says nothing about a day.
-  if (newest === null || newest - oldest! < MINUTE) return rows
+  // What a minute brought says nothing about a day, nor one topic about the disk.
+  if (isOneTopic || newest === null || newest - oldest! < MINUTE) return rows
   const perDay = (bytesPerSecond! * DAY) / SECOND
   const lasts = durationText((freeBytes / perDay) * DAY)
   return [...rows, ['', `at ${bytesText(Math.round(perDay))} a day, and if nothing were deleted, full in ${lasts}`]]
