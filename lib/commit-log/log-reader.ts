@@ -1,5 +1,6 @@
 import type { CommitLog } from './commit-log'
 import { StoreError } from '../errors'
+import { viewOf } from '../format/bytes'
 import { MAGIC_V1, MAGIC_V2, Position, RECORD_LENGTH_MIN, readStoreTimestamp } from '../format/record'
 import { readLong } from '../format/long'
 import { StoredMessage } from '../format/stored-message'
@@ -36,11 +37,29 @@ export class LogReader {
   /** A copy of the record, as {@link bytes} has it. @throws ERR_CORRUPT, ERR_IO, ERR_FILE_REPLACED */
   message(offset: number, size: number, segment: Segment | undefined = this.#log.segmentOf(offset, size)): StoredMessage | undefined {
     if (segment === undefined) return undefined
-    const from = offset - segment.fromOffset
     const copy = Buffer.allocUnsafe(size)
-    copy.set(segment.mapping.bytes.subarray(from, from + size))
-    segment.assertIntact(from, from + size)
-    return decode(copy, offset)
+    copyRecord(segment, offset, size, copy, 0)
+    return decode(offset, copy, viewOf(copy), 0, size)
+  }
+
+  /**
+   * Copies of the records, next to each other in memory; undefined stands for one that the log does not hold.
+   * @param segmentOf the segment that holds it, where the reader has a lease on that
+   * @throws as {@link message} does
+   */
+  messages(offsets: readonly number[], sizes: readonly number[], totalSize: number, segmentOf: (offset: number) => Segment | undefined): (StoredMessage | undefined)[] {
+    const copies = Buffer.allocUnsafeSlow(totalSize)
+    const view = viewOf(copies)
+    let at = 0
+    return offsets.map((offset, index) => {
+      const size = sizes[index]!
+      const segment = segmentOf(offset) ?? this.#log.segmentOf(offset, size)
+      if (segment === undefined) return undefined
+      copyRecord(segment, offset, size, copies, at)
+      const message = decode(offset, copies, view, at, at + size)
+      at += size
+      return message
+    })
   }
 
   /**
@@ -87,9 +106,15 @@ function touchPages(bytes: Buffer): void {
   touched[0] = sum
 }
 
-function decode(bytes: Buffer, offset: number): StoredMessage {
+function copyRecord(segment: Segment, offset: number, size: number, target: Buffer, position: number): void {
+  const from = offset - segment.fromOffset
+  target.set(segment.mapping.bytes.subarray(from, from + size), position)
+  segment.assertIntact(from, from + size)
+}
+
+function decode(offset: number, block: Buffer, view: DataView, from: number, to: number): StoredMessage {
   try {
-    return new StoredMessage(bytes)
+    return new StoredMessage(block, view, from, to)
   } catch (error) {
     const { reason } = (error as StoreError).details
     throw new StoreError('ERR_CORRUPT', `the message at offset ${offset} is damaged: ${reason}`, { offset, reason })

@@ -15,6 +15,13 @@ const CHUNK_ENTRIES = 204
 const chunk = Buffer.alloc(CHUNK_ENTRIES * QUEUE_ENTRY_LENGTH)
 const chunkView = viewOf(chunk)
 
+/** Entries that lie next to each other from a position on. */
+export interface EntryRun {
+  view: DataView
+  position: number
+  count: number
+}
+
 /** How a queue tells the store about itself. */
 export interface QueueOwner {
   /** False while entries stay in memory. */
@@ -45,6 +52,7 @@ export class ConsumeQueue {
   /** An entry is missing that others follow. */
   hasGap = false
   readonly #owner: QueueOwner
+  readonly #run: EntryRun = { view: chunkView, position: 0, count: 0 }
   #tail = Buffer.alloc(0)
   #tailView: DataView = new DataView(this.#tail.buffer)
   /** Number of the entry at the start of the tail. */
@@ -56,6 +64,8 @@ export class ConsumeQueue {
   #madeFrom: number
   /** The first entry that is not pre-fill and not below the log; grows. */
   #minOffset: number
+  /** What entry #minOffset says where its message lies, -1 while nobody has looked. */
+  #minLogOffset = -1
   #logEnd = 0
 
   constructor(topic: Topic, queueId: number, files: QueueFiles, owner: QueueOwner) {
@@ -91,6 +101,7 @@ export class ConsumeQueue {
   /** The first message that is still in the log, of which `logMinOffset` is the start, and not deleted. */
   minOffset(logMinOffset: number): number {
     if (logMinOffset < this.logBegin) logMinOffset = this.logBegin
+    if (this.#minLogOffset >= logMinOffset) return this.#minOffset
     this.#passOverLost()
     // Below zero is damage, and says nothing about where the log begins.
     const first = this.#minOffset < this.#count ? this.offsetAt(this.#minOffset) : logMinOffset
@@ -98,6 +109,7 @@ export class ConsumeQueue {
       this.#minOffset = this.#search(this.#minOffset, this.#count, (index) => this.#liesAtOrBehind(index, logMinOffset))
       this.#passOverLost()
     }
+    if (this.#minOffset < this.#count) this.#minLogOffset = this.offsetAt(this.#minOffset)
     return this.#minOffset
   }
 
@@ -143,6 +155,7 @@ export class ConsumeQueue {
     while (this.#count < index) this.append(0, PREFILL_SIZE, 0)
     this.#logEnd = logEnd
     if (begins) this.#minOffset = index
+    this.#minLogOffset = -1
   }
 
   /** Drops the entries from `index` on; what is in the files goes with {@link finishTruncation}. */
@@ -154,6 +167,7 @@ export class ConsumeQueue {
     if (index < this.#tailFrom) this.#tailFrom = index
     this.files.distrustNames()
     this.#minOffset = Math.min(this.#minOffset, index)
+    this.#minLogOffset = -1
     this.#readLogEnd()
   }
 
@@ -175,6 +189,7 @@ export class ConsumeQueue {
       this.#written = index
     }
     if (index === this.#count - 1) this.#logEnd = offset + size
+    this.#minLogOffset = -1
   }
 
   /** Commit log offset in what the files hold of entry `index` now, -1 for none; it may be from before the store opened. */
@@ -218,14 +233,22 @@ export class ConsumeQueue {
     return entrySize(this.#located, at)
   }
 
-  /** Copies entries [index, index + count) as far as they are in one file or in memory; returns how many. */
-  read(index: number, count: number, target: Buffer): number {
-    const wanted = Math.min(count, this.#count - index, target.length / QUEUE_ENTRY_LENGTH)
-    if (wanted <= 0) return 0
-    if (index < this.#tailFrom) return this.files.read(index, Math.min(wanted, this.#tailFrom - index), target, 0)
-    const from = (index - this.#tailFrom) * QUEUE_ENTRY_LENGTH
-    this.#tail.copy(target, 0, from, from + wanted * QUEUE_ENTRY_LENGTH)
-    return wanted
+  /** The entries from `index` on, as many as are at hand together; good until the queue changes or is asked again. */
+  entriesFrom(index: number): EntryRun {
+    const run = this.#run
+    run.count = 0
+    if (index >= this.#tailFrom) {
+      run.view = this.#tailView
+      run.position = (index - this.#tailFrom) * QUEUE_ENTRY_LENGTH
+      run.count = Math.max(0, this.#count - index)
+      return run
+    }
+    const block = this.files.block(index, Math.min(this.#tailFrom, this.#count))
+    if (block === undefined) return run
+    run.view = block.view
+    run.position = (index - block.from) * QUEUE_ENTRY_LENGTH
+    run.count = block.to - index
+    return run
   }
 
   #located: DataView = chunkView
@@ -312,6 +335,7 @@ export class ConsumeQueue {
     this.#written = index
     this.#tailFrom = index
     this.#minOffset = index
+    this.#minLogOffset = -1
   }
 
   /** The tail is full: entries that the file has make way; where it has none of them the tail grows. */

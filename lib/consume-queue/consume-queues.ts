@@ -6,6 +6,7 @@ import { DescriptorCache } from '../storage/descriptor-cache'
 import type { FileSystem } from '../storage/ports'
 import { syncDirectories, syncPaths } from '../storage/sync-paths'
 import { ConsumeQueue, type QueueOwner } from './consume-queue'
+import { EntryBlocks } from './entry-blocks'
 import { QueueFiles, type QueueFilesContext } from './queue-files'
 import { TopicTable, type Topic } from './topic-table'
 
@@ -54,6 +55,7 @@ export class ConsumeQueues implements QueueOwner {
     this.#context = {
       files: options.files,
       descriptors: this.#descriptors,
+      blocks: new EntryBlocks(),
       entriesPerFile: options.fileSize / QUEUE_ENTRY_LENGTH,
       readOnly: options.readOnly,
       dirty: new Map(),

@@ -5,6 +5,7 @@ import type { DescriptorCache } from '../storage/descriptor-cache'
 import { isShared, makeOwn } from '../storage/own-file'
 import type { FileSystem } from '../storage/ports'
 import { nonZeroRanges, writeZeros } from '../storage/zeros'
+import { BLOCK_ENTRIES, type EntryBlock, type EntryBlocks } from './entry-blocks'
 
 /** What a file system allocates at a time. */
 const PAGE = 4096
@@ -13,6 +14,7 @@ const PAGE = 4096
 export interface QueueFilesContext {
   files: FileSystem
   descriptors: DescriptorCache
+  blocks: EntryBlocks
   /** Entries in a file. */
   entriesPerFile: number
   readOnly: boolean
@@ -36,6 +38,11 @@ export class QueueFiles {
   readonly #mended = new Map<number, Buffer>()
   /** Of the starts, those of files that a backup had as well when the store opened. */
   #shared: number[]
+  /** What was read last for a reader who goes on behind it. */
+  #block: EntryBlock | undefined
+  /** The file that was asked for last: those who read and write go on there. */
+  #pathStart = -1
+  #pathThere = ''
 
   constructor(context: QueueFilesContext, directory: string, starts: number[], shared: number[] = []) {
     this.#context = context
@@ -100,6 +107,20 @@ export class QueueFiles {
   }
 
   /**
+   * The block that has entry `index`, with those behind it as far as they are in the same file and below `end`; undefined where
+   * there is none. Good until something is written.
+   */
+  block(index: number, end: number): EntryBlock | undefined {
+    const known = this.#block
+    if (known !== undefined && known.owner === this && index >= known.from && index < known.to) return known
+    const block = this.#context.blocks.take(this)
+    block.from = index
+    block.to = index + this.read(index, Math.min(BLOCK_ENTRIES, end - index), block.bytes, 0)
+    this.#block = block
+    return block.to > index ? block : undefined
+  }
+
+  /**
    * Number of the entry in the file that begins at `start` from which on nothing was ever written, as far as the file system
    * can tell: at most a page too many.
    */
@@ -120,6 +141,7 @@ export class QueueFiles {
 
   /** Puts an entry right: in its file where that can be written and is no backup's as well, in memory otherwise. */
   mend(index: number, entry: Uint8Array): void {
+    this.#forgetBlock()
     try {
       if (!this.#context.readOnly && !isShared(this.#context.files, this.#path(this.#startOf(index)))) {
         this.write(index, 1, entry, 0)
@@ -133,6 +155,7 @@ export class QueueFiles {
 
   /** Writes `count` entries from `source`, over as many files as they need. */
   write(index: number, count: number, source: Uint8Array, sourceOffset: number): void {
+    this.#forgetBlock()
     while (count > 0) {
       const start = this.#startOf(index)
       const now = Math.min(count, start + this.entriesPerFile - index)
@@ -162,6 +185,7 @@ export class QueueFiles {
 
   /** Leaves nothing but zeros from entry `index` on, so that no stale entry comes back. */
   clearFrom(index: number): void {
+    this.#forgetBlock()
     while (this.#starts.length > 0 && this.#starts[this.#starts.length - 1]! >= index) this.#removeLast()
     const last = this.#starts[this.#starts.length - 1]
     if (last === undefined || index >= last + this.entriesPerFile) return
@@ -197,6 +221,7 @@ export class QueueFiles {
   /** Removes all that is in the directory, and itself; what is no file of the queue stays. */
   removeAll(): void {
     const { files, descriptors, dirty, dirtyDirectories } = this.#context
+    this.#forgetBlock()
     this.#starts.length = 0
     this.#mended.clear()
     dirtyDirectories.delete(this.directory)
@@ -213,6 +238,11 @@ export class QueueFiles {
   /** Whoever made the files may have died before their names were on the disk. */
   distrustNames(): void {
     if (this.#starts.length > 0) this.#context.dirtyDirectories.add(this.directory)
+  }
+
+  #forgetBlock(): void {
+    if (this.#block?.owner === this) this.#block.owner = undefined
+    this.#block = undefined
   }
 
   #markDirty(path: string, bytes: number): void {
@@ -248,6 +278,10 @@ export class QueueFiles {
   }
 
   #path(start: number): string {
-    return join(this.directory, segmentName(start * QUEUE_ENTRY_LENGTH))
+    if (start !== this.#pathStart) {
+      this.#pathThere = join(this.directory, segmentName(start * QUEUE_ENTRY_LENGTH))
+      this.#pathStart = start
+    }
+    return this.#pathThere
   }
 }

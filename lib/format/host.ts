@@ -1,5 +1,6 @@
 import { isIPv4, isIPv6 } from 'node:net'
 import { StoreError } from '../errors'
+import { standsAt } from './bytes'
 
 /**
  * A host as a record stores it: raw address (4 or 16 bytes), then the port as a 4-byte integer. The length, 8
@@ -49,4 +50,32 @@ export function decodeHost(bytes: Buffer, position: number, length: number): str
   const groups: string[] = []
   for (let group = 0; group < 16; group += 2) groups.push(bytes.readUInt16BE(position + group).toString(16))
   return `${groups.join(':')}:${port}`
+}
+
+/** A host, written out. */
+export interface HostTexts {
+  /** `ip:port` */
+  readonly text: string
+  /** Upper-case digits of its bytes. */
+  readonly hexadecimal: string
+}
+
+const PLACES = 64
+
+/** Hosts come again and again: one that was seen lately is not written out anew. Two that fall on the same place take turns. */
+export class RecentHosts {
+  readonly #hosts: ((HostTexts & { bytes: Buffer }) | undefined)[] = Array.from({ length: PLACES })
+
+  /** The host at [position, position + length). */
+  find(bytes: Buffer, position: number, length: number): HostTexts {
+    const end = position + length
+    // The ends of address and port differ most.
+    const place = (Math.imul(bytes[end - 5]!, 7) + bytes[end - 1]!) & (PLACES - 1)
+    const known = this.#hosts[place]
+    if (known?.bytes.length === length && standsAt(known.bytes, bytes, position)) return known
+    const own = Buffer.from(bytes.subarray(position, end))
+    const host = { bytes: own, text: decodeHost(own, 0, length), hexadecimal: own.toString('hex').toUpperCase() }
+    this.#hosts[place] = host
+    return host
+  }
 }

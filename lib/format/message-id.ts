@@ -4,11 +4,19 @@ import { highWord } from './long'
 
 /** The offset message id: upper-case hex of the store host (address, port) and the commit log offset. */
 export function encodeMessageId(storeHost: HostBytes, commitLogOffset: number): string {
-  const bytes = Buffer.alloc(storeHost.length + 8)
-  bytes.set(storeHost)
-  bytes.writeInt32BE(highWord(commitLogOffset), storeHost.length)
-  bytes.writeInt32BE(commitLogOffset | 0, storeHost.length + 4)
-  return bytes.toString('hex').toUpperCase()
+  return messageIdAt(Buffer.from(storeHost).toString('hex').toUpperCase(), commitLogOffset)
+}
+
+/** {@link encodeMessageId} for a host that is written out already. */
+export function messageIdAt(storeHost: string, commitLogOffset: number): string {
+  return storeHost + wordText(highWord(commitLogOffset)) + wordText(commitLogOffset)
+}
+
+/** Every byte in upper-case hex. */
+const byteTexts = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0').toUpperCase())
+
+function wordText(word: number): string {
+  return byteTexts[(word >> 24) & 0xff]! + byteTexts[(word >> 16) & 0xff]! + byteTexts[(word >> 8) & 0xff]! + byteTexts[word & 0xff]!
 }
 
 /** The commit log offset in a message id. */

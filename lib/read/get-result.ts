@@ -4,9 +4,7 @@ import type { Lease } from '../storage/lease'
 import type { Segment } from '../storage/segment'
 import type { GetStatus } from '../types'
 import type { LogReader } from '../commit-log/log-reader'
-
-/** Ends the leases of results that nobody can release any more. */
-const dropped = new FinalizationRegistry<Lease>((lease) => lease.end())
+import { unwatch, watch } from './dropped-results'
 
 /**
  * What a get found: offsets and sizes at once, messages when asked for. The bytes stay the store's; a message
@@ -55,7 +53,7 @@ export class GetResult {
 
   /** @internal */
   add(offset: number, size: number, tagsCode: number, segment: Segment): void {
-    if (this.sizes.length === 0) dropped.register(this, this.#lease, this.#lease)
+    if (this.sizes.length === 0) watch(this, this.#lease)
     this.commitLogOffsets.push(offset)
     this.sizes.push(size)
     this.tagsCodes.push(tagsCode)
@@ -65,30 +63,33 @@ export class GetResult {
 
   /** The records as on disk, not copied: good until the result is released or revoked, or the store closed. */
   get buffers(): Buffer[] {
-    return this.#take((offset, size, segment) => this.#reader.bytes(offset, size, segment))
+    this.#assertTakeable()
+    return this.commitLogOffsets.map((offset, index) => {
+      const bytes = this.#reader.bytes(offset, this.sizes[index]!, this.#lease.find(offset))
+      return bytes ?? gone(offset)
+    })
   }
 
-  /** The messages, each with its own copy of the bytes. */
+  /** The messages. They own a copy of their bytes, one for all of them: who keeps one message of many for long copies it out. */
   get messages(): StoredMessage[] {
-    return this.#take((offset, size, segment) => this.#reader.message(offset, size, segment))
+    this.#assertTakeable()
+    const messages = this.#reader.messages(this.commitLogOffsets, this.sizes, this.totalSize, (offset) => this.#lease.find(offset))
+    return messages.map((message, index) => message ?? gone(this.commitLogOffsets[index]!))
   }
 
   /** Gives the bytes back: {@link buffers} and {@link messages} can no longer be taken. Idempotent. */
   release(): void {
+    if (!this.#released && this.sizes.length > 0) unwatch(this.#lease)
     this.#released = true
     this.#lease.end()
-    dropped.unregister(this.#lease)
   }
 
-  #take<Taken>(read: (offset: number, size: number, segment: Segment | undefined) => Taken | undefined): Taken[] {
-    if (this.#released) {
-      throw new StoreError('ERR_RESULT_RELEASED', 'the result has been released: take its messages before that')
-    }
+  #assertTakeable(): void {
+    if (this.#released) throw new StoreError('ERR_RESULT_RELEASED', 'the result has been released: take its messages before that')
     this.assertNotRevoked()
-    return this.commitLogOffsets.map((offset, index) => {
-      const taken = read(offset, this.sizes[index]!, this.#lease.find(offset))
-      if (taken !== undefined) return taken
-      throw new StoreError('ERR_RESULT_RELEASED', `the message at offset ${offset} is no longer in the log`, { offset })
-    })
   }
+}
+
+function gone(offset: number): never {
+  throw new StoreError('ERR_RESULT_RELEASED', `the message at offset ${offset} is no longer in the log`, { offset })
 }

@@ -40,16 +40,12 @@ const MESSAGES_DEFAULT = 32
 /** The engine's limit for one answer of 5.x. */
 const BYTES_MAX = 128 << 20
 const BYTES_MIN = 100
-/** Entries read from a queue at once. */
-const CHUNK_ENTRIES = 128
 
 /** Reads messages of a queue by the rules of the engine's getMessage. */
 export class MessageGetter {
   readonly #context: GetContext
   readonly #options: GetOptions
   readonly #inMemoryBytes: number
-  readonly #chunk = Buffer.alloc(CHUNK_ENTRIES * QUEUE_ENTRY_LENGTH)
-  readonly #chunkView = new DataView(this.#chunk.buffer, this.#chunk.byteOffset, this.#chunk.length)
 
   constructor(context: GetContext, options: GetOptions) {
     this.#context = context
@@ -103,22 +99,24 @@ export class MessageGetter {
     const bytesMax = Math.min(Math.max(request.maxBytes ?? BYTES_MAX, BYTES_MIN), BYTES_MAX)
     let skipBelow = -Infinity
     let lastOffset = 0
-    let chunkFrom = from
-    let chunkEnd = from
+    let run = queue.entriesFrom(from)
+    let runFrom = from
+    // A filter is somebody else's, and may read as well: behind its answer the run is at hand no more.
+    let runEnd = from + (filter === undefined ? run.count : 0)
     let index = from
     if (result.commitLogOffsets.length === 0) result.status = 'NO_MATCHED_MESSAGE'
     for (; index < fileEnd && index - from < scanMax; index++) {
-      if (index === chunkEnd) {
-        chunkFrom = index
-        const wanted = Math.min(fileEnd - index, filter === undefined ? maxMessages - result.sizes.length + 1 : CHUNK_ENTRIES)
-        chunkEnd = index + queue.read(index, Math.max(1, wanted), this.#chunk)
-        if (chunkEnd === index && guard.mend(queue, index)) chunkEnd += queue.read(index, 1, this.#chunk)
-        if (chunkEnd === index) return this.#unreadable(queue, index, from, result)
+      if (index === runEnd) {
+        run = queue.entriesFrom(index)
+        if (run.count === 0 && guard.mend(queue, index)) run = queue.entriesFrom(index)
+        if (run.count === 0) return this.#unreadable(queue, index, from, result)
+        runFrom = index
+        runEnd = index + (filter === undefined ? run.count : 1)
       }
-      const at = (index - chunkFrom) * QUEUE_ENTRY_LENGTH
-      const offset = entryOffset(this.#chunkView, at)
-      const size = entrySize(this.#chunkView, at)
-      const tagsCode = entryTagsCode(this.#chunkView, at)
+      const at = run.position + (index - runFrom) * QUEUE_ENTRY_LENGTH
+      const offset = entryOffset(run.view, at)
+      const size = entrySize(run.view, at)
+      const tagsCode = entryTagsCode(run.view, at)
       // 4.9 has come to the entry at which the answer was full, 5.3 has not.
       if (compatibility === '4.9') lastOffset = offset
       const isInDisk = log.maxOffset - offset > this.#inMemoryBytes
@@ -140,7 +138,7 @@ export class MessageGetter {
       if (!guard.isSound(queue, index, offset, size)) {
         if (guard.mend(queue, index)) {
           // Read it again.
-          chunkEnd = index--
+          runEnd = index--
           continue
         }
         // Only what leads in front of the log says something of those behind it; any other wrong entry just of itself.

@@ -14,6 +14,8 @@ export interface Reader {
 export class Lease {
   /** Somebody could wait no longer. */
   isRevoked = false
+  /** Kept for whoever watches whether its holder is still there; -1 for no place. */
+  place = -1
   readonly #reader: Reader
   readonly #segments: Segment[] = []
 
