@@ -30,11 +30,10 @@ export function queryByKey(context: QueryContext, request: QueryRequest): QueryR
   const begin = request.begin ?? 0
   const max = Math.min(request.max ?? defaultQueryMaxNum, maxMsgsNumBatch)
   const hash = topicHash(request.topic)
-  const visibleOffset = context.visibleOffset()
-  const isDeleted = deletionTest(context, request.topic)
+  const accepts = acceptance(context, request.topic)
   let end = request.end ?? Number.MAX_SAFE_INTEGER
-  for (let round = 0; round < ROUNDS && result.messages.length === 0 && end >= begin; round++) {
-    const answer = index.query(hash, request.key, { begin, end, max }, (phyOffset) => phyOffset < visibleOffset && !isDeleted(phyOffset))
+  for (let round = 0; round < ROUNDS && end >= begin; round++) {
+    const answer = index.query(hash, request.key, { begin, end, max }, accepts)
     result.indexLastUpdateTimestamp = answer.lastUpdateTimestamp
     result.indexLastUpdateOffset = answer.lastUpdatePhyOffset
     if (answer.phyOffsets.length === 0) break
@@ -45,6 +44,7 @@ export function queryByKey(context: QueryContext, request: QueryRequest): QueryR
       result.commitLogOffsets.push(offset)
       result.messages.push(message)
     }
+    if (result.messages.length > 0) break
     const oldest = reader.storeTimestamp(offsets[0]!)
     if (oldest < 0) break
     end = oldest
@@ -52,12 +52,17 @@ export function queryByKey(context: QueryContext, request: QueryRequest): QueryR
   return result
 }
 
-/** The log has the messages of a queue that was deleted until their file goes. */
-function deletionTest({ queues, reader }: QueryContext, topic: string): (phyOffset: number) => boolean {
-  const lastDeleted = Math.max(0, ...(queues.topics.find(topic)?.deletedUpTo.values() ?? []))
+/** Which messages may be found: those that are seen. The log has those of a queue that was deleted until their file goes. */
+function acceptance(context: QueryContext, topicName: string): (phyOffset: number) => boolean {
+  const { queues, reader } = context
+  const visibleOffset = context.visibleOffset()
+  const deletedUpTo = queues.topics.find(topicName)?.deletedUpTo
+  if (deletedUpTo === undefined || deletedUpTo.size === 0) return (phyOffset) => phyOffset < visibleOffset
+  const lastDeleted = Math.max(...deletedUpTo.values())
   return (phyOffset) => {
-    const message = phyOffset < lastDeleted ? tryRead(reader, phyOffset) : undefined
-    return message !== undefined && phyOffset < queues.deletedUpTo(message.topic, message.queueId)
+    if (phyOffset >= visibleOffset || phyOffset >= lastDeleted) return phyOffset < visibleOffset
+    const message = tryRead(reader, phyOffset)
+    return message === undefined || phyOffset >= queues.deletedUpTo(message.topic, message.queueId)
   }
 }
 

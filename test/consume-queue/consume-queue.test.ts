@@ -68,22 +68,27 @@ t.test('in memory and in files it reads the same', async (test) => {
   test.ok(here.files.list(QUEUE)!.every((name) => here.files.status(`${QUEUE}/${name}`)!.size === 200), 'files have their full size at once')
 })
 
-t.test('read copies no further than a file or the memory', async (test) => {
+t.test('entries are at hand no further than a file or the memory', async (test) => {
   const here = bench()
   const { queue } = await here.load()
-  const target = Buffer.alloc(400)
   fill(queue, 0, 12)
-  test.equal(queue.read(0, 20, target), 12, 'all of it in memory')
-  test.equal(queue.read(11, 20, target), 1)
-  test.equal(queue.read(12, 20, target), 0)
-  test.equal(queue.read(0, 20, Buffer.alloc(60)), 3, 'no more than the target takes')
+  test.equal(queue.entriesFrom(0).count, 12, 'all of it in memory')
+  test.equal(queue.entriesFrom(11).count, 1)
+  test.equal(queue.entriesFrom(12).count, 0)
   queue.flush()
   const again = (await here.load()).queue
   fill(again, 12, 14)
-  test.equal(again.read(0, 20, target), 10, 'one file')
-  test.equal(again.read(10, 20, target), 2, 'what the file has, without what is in memory')
-  test.equal(again.read(12, 20, target), 2)
-  test.equal(target.readBigInt64BE(0), 1200n)
+  test.equal(again.entriesFrom(0).count, 10, 'one file')
+  test.equal(again.entriesFrom(3).count, 7, 'what of it is left')
+  test.equal(again.entriesFrom(10).count, 2, 'what the file has, without what is in memory')
+  const { view, position, count } = again.entriesFrom(12)
+  test.equal(count, 2)
+  test.equal(view.getBigInt64(position), 1200n)
+  const block = again.entriesFrom(10)
+  test.equal(block.view.getBigInt64(block.position), 1000n)
+  again.mend(10, 1001, 100, 7)
+  const mended = again.entriesFrom(10)
+  test.equal(mended.view.getBigInt64(mended.position), 1001n, 'what was written since it was read')
 })
 
 t.test('a long tail', async (test) => {
