@@ -1,0 +1,334 @@
+import type { ReplicatedLog } from '../../lib/index'
+import { audit } from './audit'
+import { Ledger } from './ledger'
+import { makeMessage } from './messages'
+import { firstDifference, Machine } from './replication-machine'
+import type { RoundPlan } from './replication-plan'
+import { Traffic } from './replication-traffic'
+import { Wire } from './replication-wire'
+
+/** Milliseconds after which whatever has not happened hangs. */
+const PATIENCE = 10_000
+/** Messages that are sent, at most, so that the cuts of a round are reached. */
+const MESSAGES_FOR_CUTS = 300
+/** Milliseconds, at most, that a fault lasts. */
+const FAULT_MAX = 120
+
+interface Follower {
+  machine: Machine
+  wire: Wire
+}
+
+/** One round in this process: a master and its slaves on simulated disks, joined by wires. */
+export class ReplicationRound {
+  readonly ledger: Ledger
+  /** What happened, for whoever has to find out why. */
+  readonly story: string[] = []
+  cutsMade = 0
+  hasDiverged = false
+  readonly #plan: RoundPlan
+  readonly #master: Machine
+  readonly #traffic: Traffic
+  readonly #followers: Follower[] = []
+  /** The log of each master there was: what is replicated is a beginning of one of them. */
+  readonly #formerLogs: ReplicatedLog[] = []
+
+  constructor(seed: number, plan: RoundPlan) {
+    this.#plan = plan
+    this.ledger = new Ledger(seed)
+    this.#traffic = new Traffic(this.ledger, plan.inFlight)
+    this.#master = this.#machine('master')
+  }
+
+  /** @throws what is wrong */
+  async run(): Promise<void> {
+    try {
+      await this.#begin()
+      const isMasterGone = await this.#hurt()
+      if (!isMasterGone) await this.#loseMaster()
+      await this.#goOnWithoutMaster()
+      this.#assertNothingWrong()
+    } finally {
+      this.#traffic.abandon()
+      for (const { wire } of this.#followers) {
+        this.cutsMade += wire.cutsMade
+        wire.close()
+      }
+      for (const machine of this.#machines) if (machine.isOpen) machine.kill()
+    }
+  }
+
+  get #machines(): Machine[] {
+    return [this.#master, ...this.#followers.map(({ machine }) => machine)]
+  }
+
+  get #slave(): Follower {
+    return this.#followers[0]!
+  }
+
+  #machine(name: string): Machine {
+    return new Machine(name, this.#plan.options, this.#plan.random, (line) => this.#tell(line))
+  }
+
+  #tell(line: string): void {
+    this.story.push(`${this.ledger.acknowledged.size} of ${this.ledger.sent}: ${line}`)
+  }
+
+  async #begin(): Promise<void> {
+    const { before, cuts, slaves, random } = this.#plan
+    await this.#master.start({ brokerRole: 'SYNC_MASTER' })
+    // No replica has these: they are no promise.
+    for (let count = 0; count < before; count++) this.#master.store.append(makeMessage(this.ledger.seed, this.ledger.sent++))
+    for (let number = 0; number < slaves; number++) {
+      const wire = await Wire.open(this.#master.recordEnds)
+      const machine = this.#machine(`slave ${number}`)
+      if (number === 0) wire.cuts = [...cuts]
+      this.#followers.push({ machine, wire })
+      this.#connectWires()
+      await machine.start({ brokerRole: 'SLAVE', haMasterAddress: wire.address })
+    }
+    if (cuts.length === 0 && random.chance(0.8)) {
+      await this.#until('all slaves are in sync', () => this.#master.store.replication.status().inSyncReplicas === 1 + slaves)
+    }
+    this.#traffic.begin(this.#master.store)
+    if (cuts.length === 0) await this.#acknowledged(random.below(40))
+  }
+
+  #connectWires(): void {
+    const { address } = this.#master.store.replication.status()
+    for (const { wire } of this.#followers) wire.masterPort = Number(address!.split(':')[1])
+  }
+
+  /** @returns whether the master is lost by now */
+  async #hurt(): Promise<boolean> {
+    const { fault, isLostInFault } = this.#plan
+    this.#tell(`fault: ${fault}`)
+    if (fault === 'kill master' || fault === 'power of master') return this.#hurtMaster()
+    const heal = await this.#hurtSlave()
+    if (isLostInFault) {
+      await this.#loseMaster()
+      // Whoever is to be the next master is a machine that works.
+      await heal()
+      return true
+    }
+    await heal()
+    this.#tell('healed')
+    await this.#catchUp()
+    return false
+  }
+
+  /** @returns what ends it */
+  async #hurtSlave(): Promise<() => Promise<void>> {
+    const { fault, random } = this.#plan
+    const { machine, wire } = this.#slave
+    switch (fault) {
+      case 'cut to slave':
+      case 'cut to master': {
+        await this.#until('the cuts', () => wire.cuts.length === 0 || this.ledger.sent > MESSAGES_FOR_CUTS)
+        return async () => wire.spare()
+      }
+      case 'hold to slave':
+      case 'hold to master': {
+        wire.hold(fault === 'hold to slave' ? 'toSlave' : 'toMaster')
+        await this.#last()
+        return async () => {
+          if (random.chance(0.3)) wire.sever()
+          wire.release()
+        }
+      }
+      case 'slow slave': {
+        machine.backend.delay = random.between(2, 40)
+        await this.#last()
+        return async () => machine.backend.heal()
+      }
+      case 'full slave': {
+        machine.backend.isFull = true
+        await this.#last()
+        return async () => machine.backend.heal()
+      }
+      case 'failed flush on slave': {
+        machine.mayFail = true
+        machine.backend.strike({ nth: random.between(1, 10), errorCode: 'EIO', forEver: random.chance(0.5), kind: 'flush' })
+        await this.#last()
+        return async () => {
+          machine.backend.heal()
+          if (!machine.isOpen) return
+          machine.kill()
+          machine.mayFail = false
+          await this.#startSlave(this.#slave)
+        }
+      }
+      default: {
+        if (fault === 'power of slave') machine.cutPower()
+        else machine.kill()
+        await this.#last()
+        return () => this.#startSlave(this.#slave)
+      }
+    }
+  }
+
+  /** @returns whether that was its end */
+  async #hurtMaster(): Promise<boolean> {
+    const { fault, isLostInFault } = this.#plan
+    const { machine, wire } = this.#slave
+    await this.#endMaster(() => (fault === 'power of master' ? this.#master.cutPower() : this.#master.kill()))
+    if (isLostInFault) return true
+    await this.#last()
+    await this.#until('the slave notices', () => this.#followers.every((follower) => !follower.machine.isConnected))
+    await this.#master.start({ brokerRole: 'SYNC_MASTER' })
+    const difference = firstDifference(machine.log, this.#master.log)
+    // Messages are put to it again before its slave is there.
+    this.#traffic.begin(this.#master.store)
+    this.#connectWires()
+    if (fault === 'kill master' || difference === undefined) {
+      await this.#catchUp()
+      return false
+    }
+    this.#tell(`the master came back with another log: ${difference}`)
+    this.hasDiverged = true
+    await this.#until('the slave says that it diverged', () => machine.diverged !== undefined)
+    machine.diverged = undefined
+    wire.masterPort = undefined
+    return false
+  }
+
+  async #startSlave({ machine, wire }: Follower): Promise<void> {
+    await machine.start({ brokerRole: 'SLAVE', haMasterAddress: wire.address })
+  }
+
+  /** The fault lasts for some time, which is counted in what happens, too. */
+  async #last(): Promise<void> {
+    const { random } = this.#plan
+    if (random.chance(0.2)) for (let turns = random.below(20); turns > 0; turns--) await turn()
+    else await new Promise((resume) => setTimeout(resume, FAULT_MAX * random.next() ** 2))
+  }
+
+  /** After a fault that passes everything is as it was. */
+  async #catchUp(): Promise<void> {
+    const { random } = this.#plan
+    await this.#acknowledged(random.below(20))
+    await this.#traffic.end()
+    for (const { machine } of this.#followers) {
+      await this.#until(`${machine.name} has caught up`, () => machine.store.maxPhyOffset === this.#master.store.maxPhyOffset)
+      const difference = firstDifference(machine.log, this.#master.log)
+      if (difference !== undefined) throw new Error(`${machine.name} has caught up, and ${difference}`)
+    }
+    this.#traffic.begin(this.#master.store)
+    await this.#acknowledged(1 + random.below(20))
+  }
+
+  /** So many more messages are acknowledged. */
+  async #acknowledged(count: number): Promise<void> {
+    const wanted = this.ledger.acknowledged.size + count
+    await this.#until(`${count} messages are acknowledged`, () => this.ledger.acknowledged.size >= wanted || this.#traffic.wrong.length > 0)
+  }
+
+  /** With messages under way. */
+  async #loseMaster(): Promise<void> {
+    const { random } = this.#plan
+    for (let turns = random.below(random.pick([4, 40])); turns > 0; turns--) await turn()
+    await this.#endMaster(() => this.#master.kill())
+    for (const { wire } of this.#followers) wire.release()
+  }
+
+  async #endMaster(end: () => ReplicatedLog): Promise<void> {
+    for (const { wire } of this.#followers) {
+      wire.masterPort = undefined
+      wire.sever()
+    }
+    this.#formerLogs.push(end())
+    this.#traffic.abandon()
+  }
+
+  async #goOnWithoutMaster(): Promise<void> {
+    const { ending, slavesWithAll, random } = this.#plan
+    for (const { machine } of this.#followers) {
+      if (machine.store.failure !== undefined) machine.kill()
+      else if (ending === 'killed') machine.kill()
+      else if (ending === 'power cut') machine.cutPower()
+      else if (ending === 'opened alone') await machine.close()
+      if (machine.isOpen) continue
+      machine.mayFail = false
+      await machine.open({ brokerRole: 'SLAVE' })
+    }
+    const machines = this.#followers.map(({ machine }) => machine).sort((left, right) => right.store.maxPhyOffset - left.store.maxPhyOffset)
+    const [best, other] = machines as [Machine, Machine | undefined]
+    await best.store.replication.promote({ role: 'ASYNC_MASTER' })
+    for (const [number, machine] of machines.entries()) {
+      if (other !== undefined && machine === other) machine.store.replication.log.cutBack()
+      this.#assertIsOfAMaster(machine)
+      if (number < slavesWithAll) this.#audit(machine)
+    }
+    this.#assertNothingWrong()
+    await best.store.replication.start()
+    const followers = [...(other === undefined ? [] : [other]), ...((await this.#returnOfMaster(best)) ?? [])]
+    await this.#lead(best, other, followers)
+    await best.close()
+    await best.open({ brokerRole: random.pick(['ASYNC_MASTER', 'SLAVE'] as const) })
+    this.#audit(best)
+  }
+
+  /** The old master comes back as a slave, if it has nothing that the new one lacks; otherwise it says so. */
+  async #returnOfMaster(best: Machine): Promise<Machine[] | undefined> {
+    if (!this.#plan.returns) return undefined
+    const { address } = best.store.replication.status()
+    await this.#master.open({ brokerRole: 'SLAVE', haMasterAddress: address! })
+    const difference = firstDifference(this.#master.log, best.log)
+    await this.#master.store.replication.start()
+    if (difference === undefined) return [this.#master]
+    this.hasDiverged = true
+    await this.#until('the old master says that it diverged', () => this.#master.diverged !== undefined)
+    this.#master.diverged = undefined
+    return []
+  }
+
+  /** The promoted one takes messages, and those that follow it have the same log. */
+  async #lead(best: Machine, other: Machine | undefined, followers: Machine[]): Promise<void> {
+    const put = (): void => {
+      const number = this.ledger.sent++
+      this.ledger.acknowledge(number, best.store.append(makeMessage(this.ledger.seed, number)))
+    }
+    put()
+    if (other !== undefined) {
+      await other.store.replication.demote({ masterAddress: best.store.replication.status().address! })
+      await other.store.replication.start()
+    }
+    for (let count = 0; count < 12; count++) put()
+    for (const machine of followers) {
+      await this.#until(`${machine.name} has caught up with the new master`, () => machine.store.maxPhyOffset === best.store.maxPhyOffset)
+      const difference = firstDifference(machine.log, best.log)
+      if (difference !== undefined) throw new Error(`${machine.name} has caught up with the new master, and ${difference}`)
+    }
+  }
+
+  #assertIsOfAMaster(machine: Machine): void {
+    const differences = this.#formerLogs.map((log) => firstDifference(machine.log, log))
+    if (differences.every((difference) => difference !== undefined)) throw new Error(`${machine.name} has what no master had: ${differences.join(', ')}`)
+  }
+
+  #audit({ name, store }: Machine): void {
+    const wrong = audit(store, this.ledger, { isDense: true })
+    if (wrong.length > 0) throw new Error(`${name}: ${wrong.slice(0, 5).join('; ')}${wrong.length > 5 ? `; ${wrong.length - 5} more` : ''}`)
+  }
+
+  #assertNothingWrong(): void {
+    const wrong = [...this.#traffic.wrong, ...this.#machines.flatMap((machine) => [
+      ...machine.wrong,
+      ...(machine.diverged === undefined ? [] : [`${machine.name} says that it diverged, and it did not`]),
+    ])]
+    if (wrong.length > 0) throw new Error(wrong.slice(0, 3).join('\n  '))
+  }
+
+  async #until(what: string, condition: () => boolean): Promise<void> {
+    const end = performance.now() + PATIENCE
+    while (!condition()) {
+      this.#assertNothingWrong()
+      if (performance.now() > end) throw new Error(`not within ${PATIENCE} ms: ${what}`)
+      await new Promise((resume) => setTimeout(resume, 1))
+    }
+  }
+}
+
+function turn(): Promise<void> {
+  return new Promise((resume) => setImmediate(resume))
+}
