@@ -8,13 +8,14 @@
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { cp, rm } from 'node:fs/promises'
-import { connect, createServer, type AddressInfo } from 'node:net'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import t from 'tap'
 import { FRAME_HEADER_LENGTH, frameBodySize, frameOffset, writeReport } from '../../lib/format/ha-frame'
 import { MessageStore } from '../../lib/index'
 import { randomMessages } from '../support/random-messages'
 import { compatibilityOf, engineUnavailable, engineVersions, interopSettings, startEngine } from './engine'
+import { freePort } from './free-port'
 
 const skip = engineUnavailable()
 // a Java process takes seconds to start
@@ -60,15 +61,6 @@ async function ask(port: number, reports: readonly number[]): Promise<Heard> {
     at += FRAME_HEADER_LENGTH + size
   }
   return heard
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 for (const version of engineVersions) {
