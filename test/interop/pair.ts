@@ -60,6 +60,11 @@ export class Member {
     return this.#side.player
   }
 
+  /** The same process with another role, or another directory. */
+  as(role: Role, directory = this.directory): Member {
+    return new Member(this.#side, directory, role)
+  }
+
   open(): Promise<void> {
     mkdirSync(this.directory, { recursive: true })
     return this.player.open(this.directory, { ...commonSettings, ...this.#role })
@@ -76,35 +81,38 @@ export class Member {
 }
 
 export class Pair {
-  readonly master: Member
+  master: Member
   slave: Member
-  readonly #sides: Sides
-  readonly #port: number
+  /** Whether some of the messages are delayed. */
+  withDelayed = true
   readonly #directory: string
-  readonly #withDelayed: boolean
+  readonly #masterRole: Role
+  readonly #slaveRole: Role
   readonly #given: { messages: RecordedMessage[]; put: { results(): RecordedResult[] } }[] = []
 
-  /**
-   * @param role options of the master
-   * @param withDelayed whether some messages are delayed
-   */
-  static async in(directory: string, sides: Sides, { role = { brokerRole: 'ASYNC_MASTER' }, withDelayed = true }: { role?: Role; withDelayed?: boolean } = {}): Promise<Pair> {
-    return new Pair(directory, sides, role, await freePort(), withDelayed)
+  /** @param role options of the master */
+  static async in(directory: string, sides: Sides, role: Role = { brokerRole: 'ASYNC_MASTER' }): Promise<Pair> {
+    return new Pair(directory, sides, role, await freePort())
   }
 
-  private constructor(directory: string, sides: Sides, role: Role, port: number, withDelayed: boolean) {
+  private constructor(directory: string, { master, slave }: Sides, role: Role, haListenPort: number) {
     this.#directory = directory
-    this.#sides = sides
-    this.#withDelayed = withDelayed
-    this.#port = port
-    this.master = new Member(sides.master, join(directory, 'master'), { ...role, haListenPort: port })
-    this.slave = this.anotherSlave('slave')
+    this.#masterRole = { ...role, haListenPort }
+    this.#slaveRole = { brokerRole: 'SLAVE', haListenPort: 0, haMasterAddress: `127.0.0.1:${haListenPort}` }
+    this.master = new Member(master, join(directory, 'master'), this.#masterRole)
+    this.slave = new Member(slave, join(directory, 'slave'), this.#slaveRole)
   }
 
-  /** A slave of the master in a directory of its own. */
-  anotherSlave(name: string): Member {
-    const role = { brokerRole: 'SLAVE', haListenPort: 0, haMasterAddress: `127.0.0.1:${this.#port}` }
-    return new Member(this.#sides.slave, join(this.#directory, name), role)
+  /** Another directory in place of the slave's, which is closed. */
+  replaceSlave(name: string): void {
+    this.slave = this.slave.as(this.#slaveRole, join(this.#directory, name))
+  }
+
+  /** Each in place of the other; both are closed. */
+  exchangeRoles(): void {
+    const { master, slave } = this
+    this.master = slave.as(this.#masterRole)
+    this.slave = master.as(this.#slaveRole)
   }
 
   /**
@@ -175,7 +183,7 @@ export class Pair {
   #nextMessages(count: number): RecordedMessage[] {
     const messages = randomMessages({ seed: 100 + this.#given.length, count, withLongTopics: false })
     return messages.map((message, at) =>
-      !this.#withDelayed || at % 10 !== 0 || message.batch !== undefined ? message
+      !this.withDelayed || at % 10 !== 0 || message.batch !== undefined ? message
         : { ...message, topic: delayed.REAL_TOPIC, queueId: 17, sysFlag: 0, properties: { ...message.properties, ...delayed } },
     )
   }

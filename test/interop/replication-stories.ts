@@ -69,7 +69,7 @@ async function closedAndOpened(test: Test, directory: string, sides: Sides): Pro
   await slave.close()
 
   const end = await master.player.end()
-  pair.slave = pair.anotherSlave('empty')
+  pair.replaceSlave('empty')
   await pair.slave.open()
   await pair.caughtUp()
   const [first] = readdirSync(join(pair.slave.directory, 'commitlog')).sort()
@@ -80,7 +80,7 @@ async function closedAndOpened(test: Test, directory: string, sides: Sides): Pro
   await pair.slave.close()
 
   for (const [name, bytes] of [['whole files', 3 * segmentSize], ['part of a record', 3.5 * segmentSize]] as const) {
-    pair.slave = pair.anotherSlave(name)
+    pair.replaceSlave(name)
     copyBeginning(master.directory, pair.slave.directory, bytes)
     await pair.slave.open()
     await pair.caughtUp()
@@ -109,7 +109,8 @@ function copyBeginning(from: string, to: string, bytes: number): void {
  * not delayed, whatever they are: it gets no others here.
  */
 async function killedAndOpened(test: Test, directory: string, sides: Sides, version: EngineVersion): Promise<void> {
-  const pair = await Pair.in(directory, sides, { withDelayed: version !== '4.9.7' })
+  const pair = await Pair.in(directory, sides)
+  pair.withDelayed = version !== '4.9.7'
   const { master, slave } = pair
   await pair.begin()
   for (const isFollowed of [false, true]) {
@@ -126,8 +127,17 @@ async function killedAndOpened(test: Test, directory: string, sides: Sides, vers
   await pair.put(200)
   await pair.caughtUp()
   await pair.expectSame(test, 'killed and opened', { restToo: false })
+
   await slave.close()
   await master.close()
+  pair.exchangeRoles()
+  await pair.master.open()
+  await pair.slave.open()
+  await pair.put(300)
+  await pair.caughtUp()
+  await pair.expectSame(test, 'master and slave exchanged', { restToo: false })
+  await pair.slave.close()
+  await pair.master.close()
 }
 
 async function acknowledged(put: RunningPut, count: number): Promise<void> {
@@ -136,8 +146,8 @@ async function acknowledged(put: RunningPut, count: number): Promise<void> {
 
 /** Nothing is acknowledged that the slave has not; a directory that is lost takes nothing along that was. */
 async function synchronous(test: Test, directory: string, sides: Sides, version: EngineVersion): Promise<void> {
-  const isWaiting = version === '4.9.7' ? {} : { inSyncReplicas: 2 }
-  const pair = await Pair.in(directory, sides, { role: { brokerRole: 'SYNC_MASTER', slaveTimeout: storyMilliseconds, ...isWaiting } })
+  const waiting = version === '4.9.7' ? {} : { inSyncReplicas: 2 }
+  const pair = await Pair.in(directory, sides, { brokerRole: 'SYNC_MASTER', slaveTimeout: storyMilliseconds, ...waiting })
   const { master, slave } = pair
   await pair.begin()
   await pair.put(300)
