@@ -44,6 +44,8 @@ export class FailingBackend implements Backend {
   #fault: Fault | undefined
   #failing: string | undefined
   readonly #paths = new Map<number, string>()
+  /** Files that have their blocks, by descriptor: of a full disk they need no more. */
+  readonly #reserved = new Set<number>()
 
   constructor(real: Backend, fault?: Fault) {
     this.real = real
@@ -82,16 +84,22 @@ export class FailingBackend implements Backend {
         const call = target[name] as ((...parameters: unknown[]) => unknown) | undefined
         if (typeof call !== 'function') return call
         // Its errors tell nothing, and never leave the port.
-        if (name === 'close') return call.bind(target)
+        if (name === 'close') return (descriptor: number) => {
+          this.#reserved.delete(descriptor)
+          return call.call(target, descriptor)
+        }
         return (...parameters: unknown[]) => {
-          const path = typeof parameters[0] === 'number' ? (this.#paths.get(parameters[0]) ?? '') : String(parameters[0])
+          const descriptor = parameters[0] as number
+          const path = typeof parameters[0] === 'number' ? (this.#paths.get(descriptor) ?? '') : String(parameters[0])
+          if (this.isFull && name.startsWith('reserve') && this.#reserved.has(descriptor)) return call.apply(target, parameters)
           const error = this.#meet(name, name === 'open' && parameters[1] === 'create' ? 'create' : (operations[name] ?? name), path)
           const isAsynchronous = flushes.has(name) || name === 'reserveAsync'
           if (error !== undefined && isAsynchronous) return Promise.reject(error)
           if (error !== undefined) throw error
-          if (isAsynchronous && this.delay > 0) return this.#pause().then(() => call.apply(target, parameters))
-          const result = call.apply(target, parameters)
+          const result = isAsynchronous && this.delay > 0 ? this.#pause().then(() => call.apply(target, parameters)) : call.apply(target, parameters)
           if (name === 'open') this.#paths.set(result as number, path)
+          if (name === 'reserve') this.#reserved.add(descriptor)
+          if (name === 'reserveAsync') void (result as Promise<void>).then(() => this.#reserved.add(descriptor), () => undefined)
           return result
         }
       },

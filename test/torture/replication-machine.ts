@@ -16,6 +16,9 @@ export class Machine {
   diverged: Divergence | undefined
   /** Its disk refuses a flush, after which the store may stop. */
   mayFail = false
+  /** It lost its power with records that were not flushed, and has some that came behind those. */
+  isDamaged = false
+  mayBeDamaged = false
   #clock = new FastClock()
   #disk: SimulatedDisk
   #backend: FailingBackend
@@ -64,7 +67,8 @@ export class Machine {
     const store = await MessageStore.open(directory, { ...this.options, ...role, clock: this.#clock, dispatchers, ports } as OpenOptions)
     const { recovery: { label, damage }, maxPhyOffset } = store
     this.tell(`${this.name} is open as ${role.brokerRole}: ${label}, ${maxPhyOffset} bytes`)
-    for (const { offset, reason } of damage) this.wrong.push(`${this.name} finds damage at ${offset}: ${reason}`)
+    if (this.mayBeDamaged) this.isDamaged ||= damage.length > 0
+    else for (const { offset, reason } of damage) this.wrong.push(`${this.name} finds damage at ${offset}: ${reason}`)
     this.#store = store
     this.#watch(store)
   }
@@ -118,7 +122,10 @@ export class Machine {
       if (isAlive()) this.diverged = divergence
       tell(`says that it diverged: ${JSON.stringify(divergence)}`)
     })
-    store.on('damage', ({ offset, reason }) => accuse(`is told of damage at ${offset}: ${reason}`))
+    store.on('damage', ({ offset, reason }) => {
+      tell(`is told of damage at ${offset}: ${reason}`)
+      if (!this.mayBeDamaged) accuse(`is told of damage at ${offset}: ${reason}`)
+    })
     store.on('failed', ({ error }) => {
       tell(`has stopped: ${error.message}`)
       if (!this.mayFail) accuse(`has stopped: ${error.stack}`)

@@ -24,8 +24,7 @@ export class ReplicationRound {
   readonly ledger: Ledger
   /** What happened, for whoever has to find out why. */
   readonly story: string[] = []
-  cutsMade = 0
-  hasDiverged = false
+  readonly figures: Record<string, number> = {}
   readonly #plan: RoundPlan
   readonly #master: Machine
   readonly #traffic: Traffic
@@ -48,12 +47,11 @@ export class ReplicationRound {
       if (!isMasterGone) await this.#loseMaster()
       await this.#goOnWithoutMaster()
       this.#assertNothingWrong()
+      this.#count('acknowledged', this.ledger.acknowledged.size)
+      for (const { wire } of this.#followers) this.#count('cuts', wire.cutsMade)
     } finally {
       this.#traffic.abandon()
-      for (const { wire } of this.#followers) {
-        this.cutsMade += wire.cutsMade
-        wire.close()
-      }
+      for (const { wire } of this.#followers) wire.close()
       for (const machine of this.#machines) if (machine.isOpen) machine.kill()
     }
   }
@@ -72,6 +70,10 @@ export class ReplicationRound {
 
   #tell(line: string): void {
     this.story.push(`${this.ledger.acknowledged.size} of ${this.ledger.sent}: ${line}`)
+  }
+
+  #count(figure: string, value: number): void {
+    this.figures[figure] = (this.figures[figure] ?? 0) + value
   }
 
   async #begin(): Promise<void> {
@@ -171,6 +173,7 @@ export class ReplicationRound {
   async #hurtMaster(): Promise<boolean> {
     const { fault, isLostInFault } = this.#plan
     const { machine, wire } = this.#slave
+    for (const one of this.#machines) one.mayBeDamaged = fault === 'power of master'
     await this.#endMaster(() => (fault === 'power of master' ? this.#master.cutPower() : this.#master.kill()))
     if (isLostInFault) return true
     await this.#last()
@@ -185,7 +188,7 @@ export class ReplicationRound {
       return false
     }
     this.#tell(`the master came back with another log: ${difference}`)
-    this.hasDiverged = true
+    this.#count('diverged, and told', 1)
     await this.#until('the slave says that it diverged', () => machine.diverged !== undefined)
     machine.diverged = undefined
     wire.masterPort = undefined
@@ -241,8 +244,11 @@ export class ReplicationRound {
   }
 
   async #goOnWithoutMaster(): Promise<void> {
-    const { ending, slavesWithAll, random } = this.#plan
+    const { ending, slaves, random } = this.#plan
+    // Whoever is the furthest is known once none of them takes anything any more.
+    if (slaves > 1) for (const { machine } of this.#followers) if (machine.isOpen) await machine.store.replication.stop()
     for (const { machine } of this.#followers) {
+      if (!machine.isOpen) throw new Error(`${machine.name} has not begun again`)
       if (machine.store.failure !== undefined) machine.kill()
       else if (ending === 'killed') machine.kill()
       else if (ending === 'power cut') machine.cutPower()
@@ -251,14 +257,15 @@ export class ReplicationRound {
       machine.mayFail = false
       await machine.open({ brokerRole: 'SLAVE' })
     }
-    const machines = this.#followers.map(({ machine }) => machine).sort((left, right) => right.store.maxPhyOffset - left.store.maxPhyOffset)
+    const machines = this.#followers.map(({ machine }) => machine).sort(byWhatTheyHave)
     const [best, other] = machines as [Machine, Machine | undefined]
     await best.store.replication.promote({ role: 'ASYNC_MASTER' })
-    for (const [number, machine] of machines.entries()) {
-      if (other !== undefined && machine === other) machine.store.replication.log.cutBack()
+    for (const machine of machines) {
       this.#assertIsOfAMaster(machine)
-      if (number < slavesWithAll) this.#audit(machine)
+      await machine.store.flush()
+      this.#audit(machine)
     }
+    this.#assertIsOnSlaves(machines)
     this.#assertNothingWrong()
     await best.store.replication.start()
     const followers = [...(other === undefined ? [] : [other]), ...((await this.#returnOfMaster(best)) ?? [])]
@@ -266,6 +273,7 @@ export class ReplicationRound {
     await best.close()
     await best.open({ brokerRole: random.pick(['ASYNC_MASTER', 'SLAVE'] as const) })
     this.#audit(best)
+    this.#assertIsOnSlaves(machines)
   }
 
   /** The old master comes back as a slave, if it has nothing that the new one lacks; otherwise it says so. */
@@ -276,7 +284,7 @@ export class ReplicationRound {
     const difference = firstDifference(this.#master.log, best.log)
     await this.#master.store.replication.start()
     if (difference === undefined) return [this.#master]
-    this.hasDiverged = true
+    this.#count('diverged, and told', 1)
     await this.#until('the old master says that it diverged', () => this.#master.diverged !== undefined)
     this.#master.diverged = undefined
     return []
@@ -306,8 +314,24 @@ export class ReplicationRound {
     if (differences.every((difference) => difference !== undefined)) throw new Error(`${machine.name} has what no master had: ${differences.join(', ')}`)
   }
 
+  /** What was acknowledged is on as many slaves as it was promised. */
+  #assertIsOnSlaves(machines: readonly Machine[]): void {
+    const lost = [...this.ledger.acknowledged].filter(([, { offset }]) =>
+      machines.filter(({ store: { minPhyOffset, maxPhyOffset } }) => offset >= minPhyOffset && offset < maxPhyOffset).length < this.#plan.slavesWithAll)
+    if (lost.length === 0) return
+    const places = lost.map(([number, { offset }]) => `${number} at ${offset}`).slice(0, 5)
+    const logs = machines.map(({ name, store: { minPhyOffset, maxPhyOffset } }) => `${name} has ${minPhyOffset} to ${maxPhyOffset}`)
+    throw new Error(`${lost.length} messages were acknowledged and are on too few slaves, the first ${places.join(', ')}; ${logs.join(', ')}`)
+  }
+
+  /** What lies in its log has to be there; a slave that began later has nothing of what was before. */
   #audit({ name, store }: Machine): void {
-    const wrong = audit(store, this.ledger, { isDense: true })
+    const ledger = new Ledger(this.ledger.seed)
+    ledger.sent = this.ledger.sent
+    for (const [number, place] of this.ledger.acknowledged) {
+      if (place.offset >= store.minPhyOffset && place.offset < store.maxPhyOffset) ledger.acknowledge(number, place)
+    }
+    const wrong = audit(store, ledger, { isDense: !this.#master.isDamaged })
     if (wrong.length > 0) throw new Error(`${name}: ${wrong.slice(0, 5).join('; ')}${wrong.length > 5 ? `; ${wrong.length - 5} more` : ''}`)
   }
 
@@ -327,6 +351,11 @@ export class ReplicationRound {
       await new Promise((resume) => setTimeout(resume, 1))
     }
   }
+}
+
+/** Whoever has most of the end is the next master, and among these whoever began first. */
+function byWhatTheyHave({ store: left }: Machine, { store: right }: Machine): number {
+  return right.maxPhyOffset - left.maxPhyOffset || left.minPhyOffset - right.minPhyOffset
 }
 
 function turn(): Promise<void> {

@@ -1,10 +1,15 @@
+import { inMemory } from './fast-directory'
 import { inLanes } from './lanes'
 import type { Layer, LayerContext } from './layer'
-import { planRound } from './replication-plan'
+import { Network } from './network'
+import { planRound, type RoundPlan } from './replication-plan'
+import { Processes } from './replication-processes'
 import { ReplicationRound } from './replication-round'
 
 /** Rounds at the same time: most of each is waiting. */
 const LANES = 3
+/** Bytes that all rounds at work may take. */
+const DISK_NEEDED = 64 << 20
 /** Of the story of a round that failed. */
 const LINES_TOLD = 40
 
@@ -12,22 +17,39 @@ export const replication: Layer = {
   name: 'replication',
   story: 'a synchronous master and its slaves, with all that can go wrong between and in them; the master is lost, and what it acknowledged is on a slave, once',
   cases: { ci: 300, full: 5000 },
-  lacks: () => undefined,
-  run: (context) => inLanes(context, LANES, (index) => runCase(context, index)),
+  lacks: () => Network.lacks(),
+  run: (context) => inMemory(context.directory, DISK_NEEDED, async (directory) => {
+    const idle: Processes[] = []
+    try {
+      await inLanes(context, LANES, async (index) => {
+        const plan = planRound(context.seed, index)
+        if (!plan.isReal) return runCase(context, plan, new ReplicationRound(context.seed, plan))
+        const processes = idle.pop() ?? (await Processes.start(directory))
+        await runCase(context, plan, processes.take(context.seed, plan))
+        idle.push(processes)
+      })
+    } finally {
+      await Promise.all(idle.map((processes) => processes.end()))
+    }
+  }),
 }
 
-async function runCase(context: LayerContext, index: number): Promise<void> {
-  const plan = planRound(context.seed, index)
-  if (plan.isReal) return context.done()
-  const round = new ReplicationRound(context.seed, plan)
+/** One round of any kind. */
+interface Round {
+  /** Adds to the figures of the summary. */
+  readonly figures: Record<string, number>
+  readonly story: readonly string[]
+  /** @throws what is wrong */
+  run(): Promise<void>
+}
+
+async function runCase(context: LayerContext, plan: RoundPlan, round: Round): Promise<void> {
   try {
     await round.run()
-    context.add('acknowledged', round.ledger.acknowledged.size)
-    context.add('cuts', round.cutsMade)
-    if (round.hasDiverged) context.add('diverged, and told', 1)
+    for (const [figure, value] of Object.entries(round.figures)) context.add(figure, value)
     context.done()
   } catch (error) {
     const { random: _, cuts, options, ...rest } = plan
-    context.fail(index, `${(error as Error).stack}\n  ${JSON.stringify({ ...rest, ...options, cuts })}\n  ${round.story.slice(-LINES_TOLD).join('\n  ')}`)
+    context.fail(plan.index, [(error as Error).stack, JSON.stringify({ ...rest, ...options, cuts }), ...round.story.slice(-LINES_TOLD)].join('\n  '))
   }
 }
