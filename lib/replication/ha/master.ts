@@ -4,13 +4,13 @@ import { StoreError, systemErrorCode } from '../../errors'
 import { parseAddresses } from '../../options/addresses'
 import { AllowList, addressText, plainAddress } from './allow-list'
 import { Complaints } from './complaints'
-import type { HaContext, HaSecurity } from './context'
+import type { HaContext, HaSecurity, SentLog } from './context'
 import { ReplicaConnection } from './replica-connection'
 import { WriteBuffers } from './write-buffers'
 
 /** Where slaves connect, RocketMQ's and ours: the master's end of the HA protocol over TCP. */
 export class HaMaster {
-  readonly #context: HaContext
+  readonly #context: HaContext<SentLog>
   readonly #allowed: AllowList
   readonly #complaints: Complaints
   readonly #buffers: WriteBuffers
@@ -22,7 +22,7 @@ export class HaMaster {
   #starting: Promise<void> | undefined
   #endGrowth: (() => void) | undefined
 
-  constructor(context: HaContext) {
+  constructor(context: HaContext<SentLog>) {
     const { options, clock } = context
     this.#context = context
     this.#allowed = new AllowList(parseAddresses(options.haAllowedAddresses) ?? [])

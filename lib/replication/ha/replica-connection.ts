@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream'
 import { StoreError } from '../../errors'
 import { FRAME_HEADER_LENGTH, writeFrameHeader } from '../../format/ha-frame'
-import type { HaContext } from './context'
+import type { HaContext, SentLog } from './context'
 import { FlowControl } from './flow-control'
 import { IdleTimer } from './idle-timer'
 import { ReportParser } from './report-parser'
@@ -28,7 +28,7 @@ export interface ReplicaConnectionParts {
  */
 export class ReplicaConnection {
   readonly #socket: Duplex
-  readonly #context: HaContext
+  readonly #context: HaContext<SentLog>
   readonly #parts: ReplicaConnectionParts
   readonly #reports = new ReportParser()
   readonly #flow: FlowControl
@@ -43,7 +43,7 @@ export class ReplicaConnection {
   #cancelWait: (() => void) | undefined
   #isOver = false
 
-  constructor(socket: Duplex, context: HaContext, parts: ReplicaConnectionParts) {
+  constructor(socket: Duplex, context: HaContext<SentLog>, parts: ReplicaConnectionParts) {
     const { options, clock } = context
     this.#socket = socket
     this.#context = context
