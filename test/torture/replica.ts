@@ -26,12 +26,23 @@ export type ReplicaCommand =
 /** Milliseconds before whoever was refused tries again with another message. */
 const PAUSE_AFTER_REFUSAL = 20
 
+/** What nobody ever changes, to wait for. */
+const nobody = new Int32Array(new SharedArrayBuffer(4))
+
 let store: MessageStore | undefined
 let lanes: Promise<void>[] = []
 let isEnding = false
 
+/** At once, whatever becomes of this process then: where nobody has read for a while, it waits. */
 function say(line: string): void {
-  for (let rest = Buffer.from(`${line}\n`); rest.length > 0; ) rest = rest.subarray(writeSync(1, rest))
+  for (let rest = Buffer.from(`${line}\n`); rest.length > 0;) {
+    try {
+      rest = rest.subarray(writeSync(1, rest))
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error
+      Atomics.wait(nobody, 0, 0, 1)
+    }
+  }
 }
 
 function accuse(text: string): void {

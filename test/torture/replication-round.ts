@@ -13,6 +13,8 @@ const PATIENCE = 10_000
 const MESSAGES_FOR_CUTS = 300
 /** Milliseconds, at most, that a fault lasts. */
 const FAULT_MAX = 120
+/** Bytes that still arrive, at most, when nothing is to arrive any more: as many as a few records have. */
+const PASSING_MAX = 1500
 
 interface Follower {
   machine: Machine
@@ -131,7 +133,7 @@ export class ReplicationRound {
       }
       case 'hold to slave':
       case 'hold to master': {
-        wire.hold(fault === 'hold to slave' ? 'toSlave' : 'toMaster')
+        wire.hold(fault === 'hold to slave' ? 'toSlave' : 'toMaster', random.below(PASSING_MAX))
         await this.#last()
         return async () => {
           if (random.chance(0.3)) wire.sever()
@@ -183,6 +185,11 @@ export class ReplicationRound {
     // Messages are put to it again before its slave is there.
     this.#traffic.begin(this.#master.store)
     this.#connectWires()
+    if (this.#master.isDamaged) {
+      // It lacks some of the middle, which the slave may have: that is no other log.
+      await this.#last()
+      return false
+    }
     if (fault === 'kill master' || difference === undefined) {
       await this.#catchUp()
       return false
@@ -230,6 +237,11 @@ export class ReplicationRound {
   async #loseMaster(): Promise<void> {
     const { random } = this.#plan
     for (let turns = random.below(random.pick([4, 40])); turns > 0; turns--) await turn()
+    if (random.chance(0.6)) {
+      // In the middle of what it sends.
+      for (const { wire } of this.#followers) wire.hold('toSlave', random.below(PASSING_MAX))
+      await new Promise((resume) => setTimeout(resume, random.below(6)))
+    }
     await this.#endMaster(() => this.#master.kill())
     for (const { wire } of this.#followers) wire.release()
   }
@@ -268,8 +280,7 @@ export class ReplicationRound {
     this.#assertIsOnSlaves(machines)
     this.#assertNothingWrong()
     await best.store.replication.start()
-    const followers = [...(other === undefined ? [] : [other]), ...((await this.#returnOfMaster(best)) ?? [])]
-    await this.#lead(best, other, followers)
+    await this.#lead(best, other)
     await best.close()
     await best.open({ brokerRole: random.pick(['ASYNC_MASTER', 'SLAVE'] as const) })
     this.#audit(best)
@@ -277,29 +288,29 @@ export class ReplicationRound {
   }
 
   /** The old master comes back as a slave, if it has nothing that the new one lacks; otherwise it says so. */
-  async #returnOfMaster(best: Machine): Promise<Machine[] | undefined> {
-    if (!this.#plan.returns) return undefined
-    const { address } = best.store.replication.status()
-    await this.#master.open({ brokerRole: 'SLAVE', haMasterAddress: address! })
-    const difference = firstDifference(this.#master.log, best.log)
+  async #returnOfMaster(best: Machine): Promise<Machine[]> {
+    if (!this.#plan.returns || this.#master.isDamaged) return []
+    await this.#master.open({ brokerRole: 'SLAVE', haMasterAddress: best.store.replication.status().address! })
+    if (this.#master.isDamaged) return []
+    const mayFollow = canFollow(this.#master.log, best.log)
     await this.#master.store.replication.start()
-    if (difference === undefined) return [this.#master]
-    this.#count('diverged, and told', 1)
-    await this.#until('the old master says that it diverged', () => this.#master.diverged !== undefined)
-    this.#master.diverged = undefined
-    return []
+    return this.#expectToFollow(this.#master, mayFollow)
   }
 
   /** The promoted one takes messages, and those that follow it have the same log. */
-  async #lead(best: Machine, other: Machine | undefined, followers: Machine[]): Promise<void> {
+  async #lead(best: Machine, other: Machine | undefined): Promise<void> {
     const put = (): void => {
       const number = this.ledger.sent++
       this.ledger.acknowledge(number, best.store.append(makeMessage(this.ledger.seed, number)))
     }
+    if (this.#plan.random.chance(0.5)) put()
+    const followers = await this.#returnOfMaster(best)
     put()
     if (other !== undefined) {
+      const mayFollow = canFollow(other.log, best.log)
       await other.store.replication.demote({ masterAddress: best.store.replication.status().address! })
       await other.store.replication.start()
+      followers.push(...(await this.#expectToFollow(other, mayFollow)))
     }
     for (let count = 0; count < 12; count++) put()
     for (const machine of followers) {
@@ -309,7 +320,17 @@ export class ReplicationRound {
     }
   }
 
+  /** Who cannot follow says so. @returns who follows */
+  async #expectToFollow(machine: Machine, mayFollow: boolean): Promise<Machine[]> {
+    if (mayFollow) return [machine]
+    this.#count('diverged, and told', 1)
+    await this.#until(`${machine.name} says that it diverged`, () => machine.diverged !== undefined)
+    machine.diverged = undefined
+    return []
+  }
+
   #assertIsOfAMaster(machine: Machine): void {
+    if (this.#master.isDamaged) return
     const differences = this.#formerLogs.map((log) => firstDifference(machine.log, log))
     if (differences.every((difference) => difference !== undefined)) throw new Error(`${machine.name} has what no master had: ${differences.join(', ')}`)
   }
@@ -338,7 +359,7 @@ export class ReplicationRound {
   #assertNothingWrong(): void {
     const wrong = [...this.#traffic.wrong, ...this.#machines.flatMap((machine) => [
       ...machine.wrong,
-      ...(machine.diverged === undefined ? [] : [`${machine.name} says that it diverged, and it did not`]),
+      ...(machine.diverged === undefined || this.#master.isDamaged ? [] : [`${machine.name} says that it diverged, and it did not`]),
     ])]
     if (wrong.length > 0) throw new Error(wrong.slice(0, 3).join('\n  '))
   }
@@ -351,6 +372,11 @@ export class ReplicationRound {
       await new Promise((resume) => setTimeout(resume, 1))
     }
   }
+}
+
+/** Whether a log is a beginning of another one, which still has what comes behind it. */
+function canFollow(log: ReplicatedLog, other: ReplicatedLog): boolean {
+  return log.maxOffset === 0 || (log.resumeOffset >= other.minOffset && firstDifference(log, other) === undefined)
 }
 
 /** Whoever has most of the end is the next master, and among these whoever began first. */

@@ -58,10 +58,10 @@ export class Wire {
     for (const link of this.#links) link.spare()
   }
 
-  /** Nothing arrives that goes this way, until it is released. */
-  hold(direction: Direction): void {
+  /** What goes this way does not arrive, but for some more bytes, until it is released. */
+  hold(direction: Direction, passing: number): void {
     this.#held.add(direction)
-    for (const link of this.#links) link.hold(direction)
+    for (const link of this.#links) link.hold(direction, passing)
   }
 
   /** What was kept back arrives. */
@@ -91,7 +91,7 @@ export class Wire {
       onEnd: () => this.#links.delete(link),
     })
     this.#links.add(link)
-    for (const direction of this.#held) link.hold(direction)
+    for (const direction of this.#held) link.hold(direction, 0)
   }
 }
 
@@ -109,6 +109,7 @@ class Link {
   readonly #parts: LinkParts
   #cut: Cut | undefined
   #watch: PlaceWatch | undefined
+  readonly #held = new Map<Direction, { passing: number; rest: Buffer }>()
   #isOver = false
 
   constructor(near: Socket, far: Socket, parts: LinkParts) {
@@ -117,8 +118,8 @@ class Link {
     this.#parts = parts
     this.#cut = parts.cut
     if (parts.cut !== undefined) this.#watch = new PlaceWatch(parts.cut.place, parts.recordEnds)
-    near.on('data', (bytes: Buffer) => this.#pass('toMaster', far, bytes))
-    far.on('data', (bytes: Buffer) => this.#pass('toSlave', near, bytes))
+    near.on('data', (bytes: Buffer) => this.#arrive('toMaster', bytes))
+    far.on('data', (bytes: Buffer) => this.#arrive('toSlave', bytes))
     far.on('error', () => undefined)
     for (const socket of [near, far]) socket.on('close', () => this.end(false))
   }
@@ -127,13 +128,18 @@ class Link {
     this.#cut = undefined
   }
 
-  hold(direction: Direction): void {
-    this.#sourceOf(direction).pause()
+  hold(direction: Direction, passing: number): void {
+    this.#held.set(direction, { passing, rest: Buffer.alloc(0) })
+    if (passing === 0) this.#sourceOf(direction).pause()
   }
 
   release(): void {
-    this.#near.resume()
-    this.#far.resume()
+    const held = [...this.#held]
+    this.#held.clear()
+    for (const [direction, { rest }] of held) {
+      this.#pass(direction, rest)
+      this.#sourceOf(direction).resume()
+    }
   }
 
   end(isReset: boolean): void {
@@ -150,8 +156,18 @@ class Link {
     return direction === 'toMaster' ? this.#near : this.#far
   }
 
-  #pass(direction: Direction, target: Socket, bytes: Buffer): void {
-    if (this.#isOver) return
+  #arrive(direction: Direction, bytes: Buffer): void {
+    const held = this.#held.get(direction)
+    if (held === undefined) return this.#pass(direction, bytes)
+    this.#pass(direction, bytes.subarray(0, held.passing))
+    held.rest = Buffer.concat([held.rest, bytes.subarray(held.passing)])
+    held.passing = Math.max(0, held.passing - bytes.length)
+    if (held.passing === 0) this.#sourceOf(direction).pause()
+  }
+
+  #pass(direction: Direction, bytes: Buffer): void {
+    if (this.#isOver || bytes.length === 0) return
+    const target = direction === 'toMaster' ? this.#far : this.#near
     const cut = this.#cut?.direction === direction ? this.#cut : undefined
     const length = cut === undefined ? undefined : this.#watch!.find(bytes)
     if (length === undefined) return void target.write(bytes)
