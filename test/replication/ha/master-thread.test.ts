@@ -13,6 +13,7 @@ import type { Worker } from 'node:worker_threads'
 import { segmentName } from '../../../lib/format/file-name'
 import { FRAME_HEADER_LENGTH } from '../../../lib/format/ha-frame'
 import type { MessageStore, OpenOptions } from '../../../lib/index'
+import { Acknowledged } from '../../../lib/replication/ha/acknowledged'
 import { systemClock } from '../../../lib/storage/system-clock'
 import { message, messageOfSize } from '../../store/support'
 import { addressOf, caughtUp, connected, startMaster, startSlave, until } from '../pair'
@@ -63,8 +64,9 @@ for (const options of [asynchronous, { brokerRole: 'SYNC_MASTER', inSyncReplicas
       test.equal((await master.put(message({ body: Buffer.from(`${round}`), queueId: round % 3 }))).status, 'PUT_OK')
     }
     await Promise.all(slaves.map((slave) => caughtUp(slave, master)))
-    await until(() => master.replication.status().replicas.every(({ acknowledgedOffset }) => acknowledgedOffset === master.maxPhyOffset))
-    test.match(master.replication.status(), { replicas: [{ lagBytes: 0, isInSync: true }, { lagBytes: 0, isInSync: true }], inSyncReplicas: 3 })
+    await connected(master, 2)
+    await until(() => master.replication.status().replicas.every(({ lagBytes }) => lagBytes === 0))
+    test.ok(master.replication.status().replicas.every(({ acknowledgedOffset }) => acknowledgedOffset === master.maxPhyOffset))
     await slaves[0]!.close()
     await until(() => master.replication.status().replicas.length === 1)
     await master.close()
@@ -175,6 +177,55 @@ t.test('a thread that dies is replaced, and nothing else happens', async (test) 
   await workers[1]!.terminate()
   await master.close()
   test.equal(workers.length, 2, 'none for a store that is closed')
+})
+
+t.test('master and slave exchange their roles, and each sends from a thread while it is the master', async (test) => {
+  const directory = temporaryDirectory(test)
+  const workers = threads(test)
+  const [one, two] = [await startMaster(test, join(directory, 'one'), asynchronous), await startMaster(test, join(directory, 'two'), asynchronous)]
+  await two.replication.demote({ masterAddress: addressOf(one) })
+  test.equal(workers[1]!.threadId, -1)
+  await connected(one)
+  for (let round = 0; round < 6; round++) {
+    const [master, slave] = round % 2 === 0 ? [one, two] : [two, one]
+    fill(master, 1)
+    await caughtUp(slave, master)
+    await slave.replication.promote({ role: round % 3 === 0 ? 'ASYNC_MASTER' : 'SYNC_MASTER' })
+    await master.replication.demote({ masterAddress: addressOf(slave) })
+    await connected(slave)
+    test.equal((await slave.put(message())).status, 'PUT_OK')
+  }
+  test.equal(workers.filter(({ threadId }) => threadId !== -1).length, 1)
+  await caughtUp(two, one)
+  test.equal(firstReadDifference(one, two), undefined)
+})
+
+t.test('whoever has something else to do is not flooded with what replicas have, and hears the newest in the end', async (test) => {
+  for (const isUrgent of [true, false]) {
+    const heard = new Map<string, number>()
+    let sent = 0
+    let taken = 0
+    const acknowledged = new Acknowledged({
+      isUrgent,
+      taken: () => taken,
+      send: (offsets) => {
+        sent++
+        for (const [replica, offset] of offsets) heard.set(replica, offset)
+      },
+    })
+    acknowledged.note('a', 0)
+    test.equal(heard.get('a'), 0, 'the first one at once')
+    for (let offset = 1; offset <= 10_000; offset++) for (const replica of ['a', 'b', 'c']) acknowledged.note(replica, offset)
+    test.ok(isUrgent ? sent === 64 : sent === 1, `${sent} messages`)
+    await new Promise((resume) => setTimeout(resume, 50))
+    if (isUrgent) test.equal(sent, 64, 'nothing more before they are taken')
+    taken = sent
+    await until(() => [...heard.values()].filter((offset) => offset === 10_000).length === 3)
+    acknowledged.note('a', 10_001)
+    acknowledged.sendAll()
+    test.equal(heard.get('a'), 10_001)
+    acknowledged.sendAll()
+  }
 })
 
 t.test('what cannot begin', async (test) => {
