@@ -165,7 +165,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'slave-gives-up-at-a-full-disk', file: 'replication/ha/slave.js',
-    from: "new Set(['ERR_DISK_FULL', ", to: 'new Set([', killedBy: inReplication(60),
+    from: "new Set(['ERR_DISK_FULL', ", to: 'new Set([', killedBy: inReplication(100),
   },
   {
     name: 'silent-master-not-given-up', file: 'replication/ha/silence-guard.js',

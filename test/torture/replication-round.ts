@@ -13,6 +13,8 @@ const PATIENCE = 10_000
 const MESSAGES_FOR_CUTS = 300
 /** Milliseconds, at most, that a fault lasts. */
 const FAULT_MAX = 120
+/** Milliseconds, at most, until a slave needs room on a full disk. */
+const FULL_MAX = 500
 /** Bytes that still arrive, at most, when nothing is to arrive any more: as many as a few records have. */
 const PASSING_MAX = 1500
 
@@ -147,6 +149,7 @@ export class ReplicationRound {
       }
       case 'full slave': {
         machine.backend.isFull = true
+        for (const end = performance.now() + FULL_MAX; machine.isConnected && performance.now() < end;) await turn()
         await this.#last()
         return async () => machine.backend.heal()
       }
