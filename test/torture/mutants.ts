@@ -160,6 +160,14 @@ export const mutants: readonly Mutant[] = [
     from: 'if (offset >= maxOffset)', to: 'if (true)', killedBy: inReplication(100),
   },
   {
+    name: 'slave-believed-what-it-says-first', file: 'replication/ha/replica-connection.js',
+    from: 'Math.min(offset, Math.max(1, startOffset))', to: 'offset', killedBy: inReplication(300),
+  },
+  {
+    name: 'slave-reports-what-is-not-compared-yet', file: 'replication/ha/master-connection.js',
+    from: 'if (!this.#isComparing)\n                this.#sendReport();', to: 'this.#sendReport();', killedBy: inReplication(100),
+  },
+  {
     name: 'slave-does-not-cut-back', file: 'replication/ha/slave.js',
     from: 'this.#context.log.cutBack();', to: ';', killedBy: inReplication(300),
   },

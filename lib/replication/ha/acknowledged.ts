@@ -15,6 +15,7 @@ export interface AcknowledgedContext {
 export class Acknowledged {
   readonly #context: AcknowledgedContext
   readonly #pending = new Map<string, number>()
+  readonly #known = new Set<string>()
   #sent = 0
   #isPausing = false
 
@@ -24,7 +25,14 @@ export class Acknowledged {
 
   note(replica: string, offset: number): void {
     this.#pending.set(replica, offset)
-    if (!this.#isPausing) this.#sendOrPause()
+    // What a replica says first, whether it has anything, counts by itself.
+    if (!this.#known.has(replica)) this.sendAll()
+    else if (!this.#isPausing) this.#sendOrPause()
+    this.#known.add(replica)
+  }
+
+  forget(replica: string): void {
+    this.#known.delete(replica)
   }
 
   /** Without regard to anything, before a replica is said to have left. */

@@ -26,6 +26,7 @@ export interface MasterThreadContext extends HaContext {
 export class MasterThread {
   readonly #context: MasterThreadContext
   readonly #replicas = new Set<string>()
+  readonly #startOffset: number
   #security: HaSecurity = {}
   #worker: Worker | undefined
   #end!: SharedLong
@@ -44,6 +45,7 @@ export class MasterThread {
 
   constructor(context: MasterThreadContext) {
     this.#context = context
+    this.#startOffset = context.log.maxOffset
     this.#port = context.options.haListenPort
   }
 
@@ -107,6 +109,7 @@ export class MasterThread {
       tls: this.#security.tls,
       fileSize: log.fileSize,
       memory,
+      startOffset: this.#startOffset,
       pace: isUrgent ? 0 : PACE,
       files: this.#filesChange(segments),
     }

@@ -11,7 +11,7 @@ import type { FromThread, ThreadData, ToThread } from './thread-messages'
 
 /** The thread that serves slaves: see {@link MasterThread}, which has begun it. */
 
-const { options, tls, fileSize, memory, pace, files } = workerData as ThreadData
+const { options, tls, fileSize, startOffset, memory, pace, files } = workerData as ThreadData
 const port = parentPort!
 const send = (message: FromThread): void => port.postMessage(message)
 const taken = new SharedLong(memory, SharedLong.BYTES)
@@ -27,10 +27,11 @@ const log = new LogFiles({
   acknowledge: (replica, offset) => acknowledged.note(replica, offset),
   leave: (replica, reason) => {
     acknowledged.sendAll()
+    acknowledged.forget(replica)
     send({ left: { replica, reason } })
   },
 }, files)
-const master = new HaMaster({ log, options, clock: systemClock, emit: (_name, event) => send({ warning: event as StoreEvents['warning'] }) })
+const master = new HaMaster({ log, options, clock: systemClock, emit: (_name, event) => send({ warning: event as StoreEvents['warning'] }) }, startOffset)
 
 port.on('message', (message: ToThread) => {
   if ('files' in message) log.change(message.files)

@@ -16,6 +16,8 @@ export interface ReplicaConnectionParts {
   /** What the replica is called: its address and port. */
   replica: string
   buffers: WriteBuffers
+  /** Where the log ended when its store became a master. */
+  startOffset: number
   /** Tells the operator; `kind` as {@link Complaints} has it. */
   complain(kind: string, message: string): void
   /** Called once. */
@@ -112,7 +114,9 @@ export class ReplicaConnection {
     const { maxOffset } = log
     this.#position = offset === 0 ? maxOffset - (maxOffset % log.fileSize) : offset
     if (offset > maxOffset) return this.#setUnavailable(offset)
-    log.acknowledge(this.#parts.replica, offset)
+    // What has been written since then, nobody has who was not sent it: it may ask for what follows with a log of its own.
+    const { replica, startOffset } = this.#parts
+    log.acknowledge(replica, Math.min(offset, Math.max(1, startOffset)))
     this.pump()
   }
 

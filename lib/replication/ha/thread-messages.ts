@@ -7,6 +7,8 @@ export interface ThreadData {
   options: HaOptions
   tls: HaSecurity['tls']
   fileSize: number
+  /** Where the log ended when its store became a master. */
+  startOffset: number
   /** Two of {@link SharedLong}: where the log ends, and how many {@link FromThread} of acknowledgements have been taken. */
   memory: SharedArrayBuffer
   /** How long, in milliseconds, to do other things before looking again whether the log has grown, and to wait with acknowledgements. */
