@@ -40,10 +40,13 @@ async function ask(port: number, reports: readonly number[]): Promise<Heard> {
   let isClosed = false
   socket.on('data', (bytes: Buffer) => pieces.push(bytes)).on('error', () => undefined).on('close', () => (isClosed = true))
   await once(socket, 'connect')
+  // Two reports that arrive as one are one: the second waits until the first has been answered, if only by a heartbeat.
+  const isAnswered = new Promise((resolve) => socket.once('data', resolve).once('close', resolve))
   for (const offset of reports) {
     const report = Buffer.alloc(8)
     writeReport(new DataView(report.buffer, report.byteOffset, 8), 0, offset)
     socket.write(report)
+    await isAnswered
     await new Promise((resume) => setTimeout(resume, PAUSE_MILLISECONDS))
   }
   await new Promise((resume) => setTimeout(resume, LISTEN_MILLISECONDS))
