@@ -8,7 +8,7 @@ import t, { type Test } from 'tap'
 const benchmark = join(process.cwd(), 'bench', 'run.js')
 
 // Each workload is a process or two of its own.
-t.setTimeout(120_000)
+t.setTimeout(240_000)
 
 async function run(...options: string[]): Promise<string> {
   const { stdout } = await promisify(execFile)(process.execPath, [benchmark, '--smoke', ...options])
