@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { MessageStore } from '../dist/esm.mjs'
-import { appendAll, bodyOf, messageOf, topicOf } from './traffic.js'
+import { appendAll, putAll, topicOf } from './traffic.js'
 
 /**
  * One round of one workload on our store, the same work as in java/Bench.java: JSON in as the only argument, JSON
@@ -12,7 +12,7 @@ const pullSize = 32
 
 const measurements = {
   append: appendAll,
-  put: measurePut,
+  put: putAll,
   pull: (store, workload) => measurePulling(store, workload, (result) => result.commitLogOffsets.length),
   slice: (store, workload) => measurePulling(store, workload, (result) => result.buffers.length),
   decode: (store, workload) => measurePulling(store, workload, (result) => result.messages.reduce(countDecoded, 0)),
@@ -42,20 +42,6 @@ async function run(workload, storeDirectory) {
   if (found !== workload.messages) throw new Error(`${found} of ${workload.messages} messages are there`)
   await store.close()
   return figures
-}
-
-async function measurePut(store, workload) {
-  const { messages, inFlight } = workload
-  const body = bodyOf(workload)
-  let next = 0
-  const writeInTurn = async () => {
-    while (next < messages) {
-      const { status } = await store.put(messageOf(next++, workload, body))
-      if (status !== 'PUT_OK') throw new Error(status)
-    }
-  }
-  await Promise.all(Array.from({ length: inFlight }, writeInTurn))
-  return messages
 }
 
 function measurePulling(store, { topics, queues }, countOf) {

@@ -6,24 +6,30 @@ import { promisify } from 'node:util'
 import { showProgress } from './demo/progress.js'
 
 const imageMaker = fileURLToPath(new URL('image.js', import.meta.url))
-export const ours = [process.execPath, fileURLToPath(new URL('ours.js', import.meta.url))]
+/** Commands of our side, by the program of a workload. */
+export const ours = {
+  store: [process.execPath, fileURLToPath(new URL('ours.js', import.meta.url))],
+  replication: [process.execPath, fileURLToPath(new URL('replication/ours.js', import.meta.url))],
+}
 
 /**
  * Runs every workload on every side, round after round, so that what changes on the machine in the meantime changes
  * for all; the side that goes first changes from round to round.
- * @param {Record<string, string[]>} sides command of each side
+ * @param {Record<string, Record<string, string[]>>} sides commands of each side, by the program of a workload; a RocketMQ has its
+ * version as its name, and does the workloads that name it
  * @returns for each workload, side and measure the rates of all rounds, per second
  */
 export async function runRounds({ workloads, sides, rounds, directory }) {
-  const rates = Object.fromEntries(workloads.map(({ name }) => [name, Object.fromEntries(Object.keys(sides).map((side) => [side, {}]))]))
+  const sidesOf = ({ engines }) => Object.keys(sides).filter((side) => side === 'mqstore' || engines.includes(side))
+  const rates = Object.fromEntries(workloads.map((workload) => [workload.name, Object.fromEntries(sidesOf(workload).map((side) => [side, {}]))]))
   for (let round = 0; round < rounds; round++) {
-    const order = Object.keys(sides)
-    if (round % 2 === 1) order.reverse()
     for (const workload of workloads) {
+      const order = sidesOf(workload)
+      if (round % 2 === 1) order.reverse()
       for (const side of order) {
         showProgress(`round ${round + 1} of ${rounds}: ${workload.title}, ${side}`)
         const image = workload.image === undefined ? undefined : makeImage(workload, directory)
-        const figures = await runOnce(sides[side], workload, directory, image)
+        const figures = await runOnce(sides[side][workload.program], { workload, round }, directory, image)
         for (const [measure, rate] of Object.entries(figures)) (rates[workload.name][side][measure] ??= []).push(rate)
       }
     }
@@ -38,14 +44,14 @@ function makeImage(workload, parent) {
   return directory
 }
 
-async function runOnce([command, ...commandArguments], workload, parent, image) {
+async function runOnce([command, ...commandArguments], job, parent, image) {
   const directory = mkdtempSync(join(parent, 'round-'))
   if (image !== undefined) {
     // What is a hole in a file has to stay one: most of a queue is, and of the index.
     execFileSync('cp', ['-a', image, join(directory, 'measured')])
     dropCaches()
   }
-  const running = promisify(execFile)(command, [...commandArguments, JSON.stringify({ workload, directory })])
+  const running = promisify(execFile)(command, [...commandArguments, JSON.stringify({ ...job, directory })])
   const stop = () => running.child.kill('SIGKILL')
   // Before the directory is removed, not after: it would write on.
   process.prependListener('exit', stop)

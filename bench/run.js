@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { runCodecBenchmarks } from './codec.js'
 import { endProgress } from './demo/progress.js'
-import { javaVersion, missingForJava, prepareJava, rocketmqVersion } from './java.js'
+import { javaVersion, missingForJava, prepareJava } from './java.js'
 import { describeMachine } from './machine.js'
 import { runObserveBenchmarks } from './observe.js'
 import { describeReport } from './report.js'
@@ -14,7 +14,7 @@ import { makeScratchDirectory } from './scratch-directory.js'
 import { smokeOf, workloads } from './workloads.js'
 
 /**
- * npm run bench -- [codec | observe] [--rounds N] [--only NAME]... [--directory D] [--smoke] [--json]
+ * npm run bench -- [codec | observe] [--rounds N] [--only NAME]... [--gibibytes N] [--directory D] [--smoke] [--json]
  *
  * Our store and that of RocketMQ at the same work; `codec` measures parts of lib/format instead, `observe` what
  * channels cost that nobody listens to. `--smoke` only shows that everything runs.
@@ -25,6 +25,7 @@ const { values: given, positionals } = parseArgs({
   options: {
     rounds: { type: 'string', default: '5' },
     only: { type: 'string', multiple: true },
+    gibibytes: { type: 'string' },
     directory: { type: 'string', default: tmpdir() },
     smoke: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
@@ -42,9 +43,8 @@ async function benchmarkStore() {
   const chosen = chooseWorkloads()
   const directory = makeScratchDirectory(realpathSync(given.directory), 'mqstore-bench-')
   const machine = describeMachine(directory)
-  const java = given.smoke ? undefined : findJava()
-  const sides = java === undefined ? { mqstore: ours } : { mqstore: ours, rocketmq: java.command }
-  const rates = await runRounds({ workloads: chosen, sides, rounds, directory })
+  const java = given.smoke ? undefined : findJava(chosen)
+  const rates = await runRounds({ workloads: chosen, sides: { mqstore: ours, ...java?.engines }, rounds, directory })
   endProgress()
   const report = { machine, java, rounds, workloads: chosen, rates }
   if (!given.smoke) save(report)
@@ -52,17 +52,40 @@ async function benchmarkStore() {
 }
 
 function chooseWorkloads() {
-  const unknown = (given.only ?? []).filter((name) => !workloads.some((workload) => workload.name === name))
-  if (unknown.length > 0) throw new Error(`no workload ${unknown.join(', ')}; there are ${workloads.map(({ name }) => name).join(', ')}`)
-  const chosen = workloads.filter(({ name }) => given.only?.includes(name) ?? true)
-  return given.smoke ? chosen.map(smokeOf) : chosen
+  const names = new Set(given.only?.flatMap(workloadsNamed))
+  const chosen = workloads.filter(({ name }) => given.only === undefined || names.has(name))
+  return given.smoke ? chosen.map(smokeOf) : chosen.map(withGibibytes)
 }
 
-function findJava() {
+/** A name, or the beginning of several. */
+function workloadsNamed(only) {
+  const names = workloads.map(({ name }) => name)
+  if (names.includes(only)) return [only]
+  const named = names.filter((name) => name.startsWith(`${only}-`))
+  if (named.length === 0) throw new Error(`no workload ${only}; there are ${names.join(', ')}`)
+  return named
+}
+
+/** What a slave has to catch up with is given in the command where it is to be more than takes no time. */
+function withGibibytes(workload) {
+  if (given.gibibytes === undefined || workload.gibibytes === undefined) return workload
+  const gibibytes = Number(given.gibibytes)
+  if (!(gibibytes > 0)) throw new Error(`--gibibytes is a number above 0, not ${given.gibibytes}`)
+  return { ...workload, gibibytes }
+}
+
+/** Those versions of RocketMQ that the workloads ask for, with the commands for each program. */
+function findJava(chosen) {
   const missing = missingForJava()
-  if (missing === undefined) return { rocketmq: rocketmqVersion, version: javaVersion(), command: prepareJava() }
-  console.error(`Without RocketMQ: that needs ${missing}, not found on this machine`)
-  return undefined
+  if (missing !== undefined) {
+    console.error(`Without RocketMQ: that needs ${missing}, not found on this machine`)
+    return undefined
+  }
+  const engines = {}
+  for (const { engines: versions, program } of chosen) {
+    for (const version of versions) (engines[version] ??= {})[program] ??= prepareJava(version, program === 'store' ? 'Bench' : 'Replication')
+  }
+  return { version: javaVersion(), engines }
 }
 
 function save(report) {

@@ -13,6 +13,11 @@ export function formatRate(perSecond, unit) {
   return `${formatCount(perSecond)} ${unit}/s`
 }
 
+export function formatBytes(bytes) {
+  if (bytes < 1000) return `${bytes} B`
+  return bytes < 1e6 ? `${(bytes / 1000).toFixed(1)} kB` : formatMegabytes(bytes)
+}
+
 export function formatMegabytes(bytes) {
   return `${(bytes / 1e6).toFixed(1)} MB`
 }

@@ -27,13 +27,33 @@ export function bodyOf({ bodySize }) {
   return body
 }
 
-export async function appendAll(store, workload) {
+/** @param onTurn called with each turn of the event loop */
+export async function appendAll(store, workload, onTurn = () => {}) {
   const { messages } = workload
   const body = bodyOf(workload)
   for (let number = 0; number < messages; number++) {
     const { status } = store.append(messageOf(number, workload, body))
     if (status !== 'PUT_OK') throw new Error(status)
-    if (number % appendsPerTurn === 0) await new Promise(setImmediate)
+    if (number % appendsPerTurn !== 0) continue
+    await new Promise(setImmediate)
+    onTurn()
   }
+  return messages
+}
+
+/** So many at a time as are to be in flight. Where nothing has to be waited for, there are turns of the event loop all the same. */
+export async function putAll(store, workload) {
+  const { messages, inFlight } = workload
+  const body = bodyOf(workload)
+  let next = 0
+  const putInTurn = async () => {
+    while (next < messages) {
+      const number = next++
+      const { status } = await store.put(messageOf(number, workload, body))
+      if (status !== 'PUT_OK') throw new Error(status)
+      if (number % appendsPerTurn === 0) await new Promise(setImmediate)
+    }
+  }
+  await Promise.all(Array.from({ length: inFlight }, putInTurn))
   return messages
 }

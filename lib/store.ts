@@ -193,7 +193,10 @@ export class MessageStore extends StoreEmitter {
       onFailed: (error) => this.#fail(error),
       emit: (name, event) => this.emit(name, event),
     })
-    this.on('deletion', () => this.#admission.noteDeletion())
+    this.on('deletion', () => {
+      this.#admission.noteDeletion()
+      this.#growth.note()
+    })
   }
 
   // Writing

@@ -39,18 +39,20 @@ export class Waiters {
 
   /** It has come as far as `offset`. */
   reached(offset: number): void {
-    let done = 0
-    while (done < this.#waiters.length && this.#waiters[done]!.offset <= offset) this.#waiters[done++]!.resolve(true)
-    if (done > 0) this.#waiters.splice(0, done)
+    this.#settle(offset, true)
   }
 
   fail(error: StoreError): void {
-    for (const waiter of this.#takeAll()) waiter.reject(error)
+    const waiters = this.#waiters
+    this.#waiters = []
+    this.stop()
+    for (const waiter of waiters) waiter.reject(error)
   }
 
-  /** Lets all go, as if their time was over. */
-  giveUp(): void {
-    for (const waiter of this.#takeAll()) waiter.resolve(false)
+  /** Lets all go that wait for `offset` or less, as if their time was over. */
+  giveUp(offset = Infinity): void {
+    this.#settle(offset, false)
+    if (this.isEmpty) this.stop()
   }
 
   /** Keeps no timer any more. */
@@ -59,11 +61,10 @@ export class Waiters {
     this.#cancelTimer = undefined
   }
 
-  #takeAll(): Waiter[] {
-    const waiters = this.#waiters
-    this.#waiters = []
-    this.stop()
-    return waiters
+  #settle(offset: number, hasCome: boolean): void {
+    let done = 0
+    while (done < this.#waiters.length && this.#waiters[done]!.offset <= offset) this.#waiters[done++]!.resolve(hasCome)
+    if (done > 0) this.#waiters.splice(0, done)
   }
 
   /** Fires for the oldest, and is set again for the next. */

@@ -21,3 +21,29 @@ export function highWord(value: number): number {
 export function fromWords(high: number, low: number): number {
   return high * WORD + (low >>> 0)
 }
+
+/** A number that several threads see, whole at any moment. */
+export class SharedLong {
+  static readonly BYTES = 8
+  readonly #cells: BigInt64Array
+
+  /** @param position a multiple of {@link BYTES} */
+  constructor(memory: SharedArrayBuffer, position: number) {
+    this.#cells = new BigInt64Array(memory, position, 1)
+  }
+
+  get value(): number {
+    return Number(Atomics.load(this.#cells, 0))
+  }
+
+  /** Whoever waits for it goes on. */
+  set value(value: number) {
+    Atomics.store(this.#cells, 0, BigInt(value))
+    Atomics.notify(this.#cells, 0)
+  }
+
+  /** Resolves once it is another one than `known`. */
+  async changedFrom(known: number): Promise<void> {
+    await Atomics.waitAsync(this.#cells, 0, BigInt(known)).value
+  }
+}

@@ -47,6 +47,17 @@ export const gauges = {
   mqstore_pressure_time: {
     type: 'gauge', unit: 'milliseconds', description: 'How long something has been holding up messages, in milliseconds; absent while nothing does', labels: ['reason'],
   },
+  mqstore_replicas_connected: { type: 'gauge', unit: '', description: 'Replicas that are connected to a master; absent on a slave', labels: [] },
+  mqstore_replica_lag_bytes: { type: 'gauge', unit: 'bytes', description: 'Bytes of the commit log that a replica has not acknowledged', labels: ['replica'] },
+  mqstore_replica_lag_time: {
+    type: 'gauge', unit: 'milliseconds', description: 'How long the log has had the first of them, in milliseconds; 0 without any', labels: ['replica'],
+  },
+  mqstore_replica_in_sync: { type: 'gauge', unit: '', description: '1 while a replica is in sync, else 0', labels: ['replica'] },
+  mqstore_slave_connected: { type: 'gauge', unit: '', description: 'On a slave that follows its master: 1 while it is connected, else 0', labels: ['master'] },
+  mqstore_slave_lag_bytes: { type: 'gauge', unit: 'bytes', description: 'On a slave: bytes that its master was known to have and it has not', labels: ['master'] },
+  mqstore_slave_lag_time: {
+    type: 'gauge', unit: 'milliseconds', description: 'How long it has known of the first of them, in milliseconds; 0 without any', labels: ['master'],
+  },
   mqstore_disk_level: { type: 'gauge', unit: '', description: 'A volume on which the store lies: 0 ok, 1 short of room, 2 full', labels: ['path'] },
 } as const satisfies Record<string, Metric>
 

@@ -1,6 +1,6 @@
 import { isStoreError } from '../errors'
 import type { MessageStore } from '../store'
-import type { DiskLevel } from '../types'
+import type { DiskLevel, MasterStatus, ReplicaStatus } from '../types'
 import { lagOfConsumers, type ConsumerOffset } from './consumer-lag'
 import type { Histogram } from './histogram'
 import type { HistogramName, Labels, NumberName } from './metrics'
@@ -72,6 +72,13 @@ export class StoreMetrics {
       mqstore_writable: () => [{ labels, value: store.running.isWritable ? 1 : 0 }],
       mqstore_running_flag: () => map(store.running.names, (flag) => ({ labels: { ...labels, flag }, value: 1 })),
       mqstore_pressure_time: () => map(store.pressure(), ({ reason, since }) => ({ labels: { ...labels, reason }, value: store.clock.now() - since })),
+      mqstore_replicas_connected: () => (store.replication.role === 'SLAVE' ? [] : [{ labels, value: store.replication.status().replicas.length }]),
+      mqstore_replica_lag_bytes: () => this.#replicas(({ lagBytes }) => lagBytes),
+      mqstore_replica_lag_time: () => this.#replicas(({ lagMilliseconds }) => lagMilliseconds),
+      mqstore_replica_in_sync: () => this.#replicas(({ isInSync }) => (isInSync ? 1 : 0)),
+      mqstore_slave_connected: () => this.#master(({ isConnected }) => (isConnected ? 1 : 0)),
+      mqstore_slave_lag_bytes: () => this.#master(({ lagBytes }) => lagBytes),
+      mqstore_slave_lag_time: () => this.#master(({ lagMilliseconds }) => lagMilliseconds),
       mqstore_disk_level: () => map(store.volumes, ({ paths, level }) => ({ labels: { ...labels, path: paths[0]! }, value: diskLevels.indexOf(level) })),
     }
     this.#histograms = {
@@ -112,6 +119,15 @@ export class StoreMetrics {
   #reserveTime(): number | undefined {
     const earliest = this.#store.earliestMessageTime()
     return earliest < 0 ? undefined : this.#store.clock.now() - earliest
+  }
+
+  #replicas(valueOf: (status: ReplicaStatus) => number): Iterable<Sample> {
+    return map(this.#store.replication.status().replicas, (status) => ({ labels: { ...this.#labels, replica: status.replica }, value: valueOf(status) }))
+  }
+
+  #master(valueOf: (status: MasterStatus) => number): Sample[] {
+    const { master } = this.#store.replication.status()
+    return master === undefined ? [] : [{ labels: { ...this.#labels, master: master.master }, value: valueOf(master) }]
   }
 
   #lags(): ReturnType<typeof lagOfConsumers> {

@@ -11,7 +11,7 @@ import type { Replicas } from './replicas'
 const SLOW = 1000
 
 export interface AcknowledgementsContext {
-  log: { readonly maxOffset: number }
+  log: { readonly maxOffset: number; readonly segmentSize: number }
   replicas: Replicas
   group: GroupCommit
   clock: Clock
@@ -120,7 +120,9 @@ export class Acknowledgements {
     }
     // Where none was waited for so far, all there is counts as replicated, whatever this one lacks.
     this.#replicated = this.replicatedOffset
+    const count = replicas.count
     replicas.acknowledge(replica, offset)
+    if (offset === 0 && replicas.count > count) this.#beginWithLastFile()
     this.#watchGrowth()
     this.#settle()
   }
@@ -180,6 +182,12 @@ export class Acknowledgements {
     if (isWanted) this.#endWatch ??= onGrowth(() => replicas.grew(() => this.replicatedOffset))
     else this.#endWatch?.()
     if (!isWanted) this.#endWatch = undefined
+  }
+
+  /** A replica that has nothing gets what the last file has: what it says later is no word about the messages before. */
+  #beginWithLastFile(): void {
+    const { log: { maxOffset, segmentSize } } = this.#context
+    this.#waiters.giveUp(maxOffset - (maxOffset % segmentSize))
   }
 
   /** 4.9 does not wait for a slave that is not there, or too far behind. */

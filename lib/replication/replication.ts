@@ -8,6 +8,7 @@ import { EpochFile } from './epoch-file'
 import type { Growth } from './growth'
 import type { HaContext, HaSecurity } from './ha/context'
 import { HaMaster } from './ha/master'
+import { MasterThread } from './ha/master-thread'
 import { HaSlave } from './ha/slave'
 import { Replicas } from './replicas'
 import type { ReplicatedLog } from './replicated-log'
@@ -49,7 +50,7 @@ export class Replication {
   readonly #epochs: EpochFile
   readonly #replicas: Replicas
   readonly #ha: HaContext
-  #transport: HaMaster | HaSlave | undefined
+  #transport: HaMaster | MasterThread | HaSlave | undefined
   #security: HaSecurity = {}
   /** One change at a time. */
   #changing: Promise<void> = Promise.resolve()
@@ -179,7 +180,7 @@ export class Replication {
       role: this.role,
       epoch: this.epoch,
       isRunning: transport !== undefined,
-      address: transport instanceof HaMaster ? transport.address : undefined,
+      address: transport instanceof HaSlave ? undefined : transport?.address,
       replicas: this.#replicas.statuses,
       inSyncReplicas: this.acknowledgements.inSyncReplicas,
       replicatedOffset: this.acknowledgements.replicatedOffset,
@@ -219,9 +220,16 @@ export class Replication {
   }
 
   async #begin(): Promise<void> {
-    const transport = this.role === 'SLAVE' ? new HaSlave(this.#ha) : new HaMaster(this.#ha)
+    const transport = this.role === 'SLAVE' ? new HaSlave(this.#ha) : this.#createMaster()
     await transport.start(this.#security)
     this.#transport = transport
+  }
+
+  /** What nobody else can read is sent by the thread that has it. */
+  #createMaster(): HaMaster | MasterThread {
+    const { backend, log: { segments } } = this.#context
+    if (!backend.capabilities.has('shared-paths')) return new HaMaster(this.#ha)
+    return new MasterThread({ ...this.#ha, segments, isUrgent: this.acknowledgements.waitsForReplicas })
   }
 
   /** What was cut off is gone from the disk as well before anything else is written there. */

@@ -21,7 +21,7 @@ export function createMmapIoBackend(mmapIo: MmapIo): Backend {
   const files = new NodeFileSystem()
   return {
     name: 'mmap-io',
-    capabilities: new Set(),
+    capabilities: new Set(['shared-paths']),
     files,
     mapper: new MmapIoMapper(mmapIo, files),
     crc32: (bytes, from, to) => crc32(bytes.subarray(from, to)) >>> 0,

@@ -43,7 +43,7 @@ const shortestForHardware = 32
 /** The full backend: what Node's calls lack comes from the addon in native/. */
 export function createNativeBackend(addon: NativeAddon): Backend {
   const files = new NativeFileSystem(addon)
-  const capabilities = new Set<Capability>(['unmap', 'range-flush'])
+  const capabilities = new Set<Capability>(['unmap', 'range-flush', 'shared-paths'])
   if (addon.tryLock !== undefined) capabilities.add('lock')
   if (addon.reserve !== undefined) capabilities.add('reserve')
   if (addon.populate !== undefined) capabilities.add('populate')

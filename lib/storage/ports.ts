@@ -20,6 +20,8 @@ export type Capability =
   | 'range-flush'
   /** A page of a map that the disk cannot provide is `Mapping.findFault`'s to tell, and does not end the process. */
   | 'guard'
+  /** Other threads of the process reach the same files by the same paths. */
+  | 'shared-paths'
 
 /** The identity of a file on its device: a path that names another file has been replaced. */
 export interface FileIdentity {

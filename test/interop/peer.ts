@@ -1,11 +1,12 @@
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
+import { setTimeout as pause } from 'node:timers/promises'
 import { MessageStore, type OpenOptions } from '../../lib/index'
 import { dumpStore } from '../support/dump'
 import { putRecorded, type RecordedMessage } from '../support/recorded'
 import { LineProcess } from './line-process'
 import { compatibilityOf, interopSettings, type EngineVersion, type InteropSettings } from './engine'
-import { Player } from './player'
+import { Player, type Key } from './player'
 
 /** Our store in a process of its own, which answers the same requests as the real engine (java/Harness.java). */
 
@@ -14,6 +15,9 @@ type Request =
   | { command: 'put'; messages: string; results: string; rounds: number }
   | { command: 'dump'; output: string }
   | { command: 'offsets-by-time'; topic: string; queueId: number; timestamps: number[] }
+  | { command: 'end' }
+  | { command: 'follow'; offset: number }
+  | { command: 'find'; offsets: number[]; keys: Key[] }
   | { command: 'close' }
 
 export function startPeer(
@@ -26,15 +30,48 @@ export function startPeer(
   })
 }
 
+/** Java waits as long, and asks for as many. */
+const FOLLOW_MILLISECONDS = 120_000
+const KEY_MAX = 1000
+
 function linesOf(objects: Iterable<object>): string {
   return Array.from(objects, (line) => `${JSON.stringify(line)}\n`).join('')
 }
 
 let store: MessageStore | undefined
+/** What neither says of the other as long as all is well. */
+let complaints: string[] = []
 
 function opened(): MessageStore {
   if (store === undefined) throw new Error('no store is open')
   return store
+}
+
+async function open(directory: string, settings: OpenOptions): Promise<void> {
+  complaints = []
+  const opening = await MessageStore.open(directory, settings)
+  store = opening
+  for (const name of ['diverged', 'damage'] as const) opening.on(name, (event) => complaints.push(`${name}: ${JSON.stringify(event)}`))
+  opening.on('warning', ({ message }) => message.startsWith('the replica ') && complaints.push(message))
+  if (settings.brokerRole !== undefined) await opening.replication.start()
+}
+
+function end(): number {
+  if (complaints.length > 0) throw new Error(complaints.join('\n'))
+  return opened().maxPhyOffset
+}
+
+async function follow(offset: number): Promise<void> {
+  const deadline = Date.now() + FOLLOW_MILLISECONDS
+  while (end() < offset && Date.now() < deadline) await pause(5)
+  if (end() < offset) throw new Error(`offset ${offset} has not come: ${JSON.stringify(opened().replication.status())}`)
+}
+
+function find(offsets: readonly number[], keys: readonly Key[]): object {
+  return {
+    byOffset: offsets.map((offset) => opened().lookup(offset)?.msgId),
+    byKey: keys.map(({ topic, key }) => opened().query({ topic, key, max: KEY_MAX }).commitLogOffsets),
+  }
 }
 
 async function putAll(messages: string, results: string, rounds: number): Promise<void> {
@@ -51,7 +88,7 @@ async function putAll(messages: string, results: string, rounds: number): Promis
 async function answer(request: Request): Promise<object> {
   switch (request.command) {
     case 'open':
-      store = await MessageStore.open(request.directory, request.settings)
+      await open(request.directory, request.settings)
       break
     case 'put':
       await putAll(request.messages, request.results, request.rounds)
@@ -63,6 +100,13 @@ async function answer(request: Request): Promise<object> {
       const { topic, queueId, timestamps } = request
       return { offsets: timestamps.map((timestamp) => opened().offsetByTime({ topic, queueId, timestamp })) }
     }
+    case 'end':
+      return { maxPhyOffset: end() }
+    case 'follow':
+      await follow(request.offset)
+      break
+    case 'find':
+      return find(request.offsets, request.keys)
     case 'close':
       await opened().close()
       break

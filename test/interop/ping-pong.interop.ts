@@ -5,9 +5,9 @@ import { expectNoDifference } from '../support/expect-no-difference'
 import { randomMessages } from '../support/random-messages'
 import type { RecordedMessage, RecordedResult } from '../support/recorded'
 import { missingFromDump } from './acknowledged'
-import { engineUnavailable, engineVersions, startEngine, type EngineVersion } from './engine'
+import { engineUnavailable, engineVersions, startEngine } from './engine'
 import { startPeer } from './peer'
-import type { Player } from './player'
+import { Side } from './side'
 
 /*
  * The story: an operator moves a store to and fro between a broker and this library. Each takes over what the
@@ -22,26 +22,6 @@ const rounds = 10
 const messagesPerRound = 100
 /** Every third round ends by a kill; ten rounds have two of ours and one of the engine's. */
 const killEvery = 3
-
-/** One side; a killed process is started again when its turn comes. */
-class Side {
-  readonly #start: () => Player
-  #player: Player | undefined
-
-  constructor(start: (version: EngineVersion) => Player, version: EngineVersion) {
-    this.#start = () => start(version)
-  }
-
-  get player(): Player {
-    this.#player ??= this.#start()
-    return this.#player
-  }
-
-  async kill(): Promise<void> {
-    await this.#player?.kill()
-    this.#player = undefined
-  }
-}
 
 const skip = engineUnavailable()
 

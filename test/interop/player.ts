@@ -11,6 +11,12 @@ export interface RunningPut {
   results(): RecordedResult[]
 }
 
+/** What a message is found by, besides its place. */
+export interface Key {
+  topic: string
+  key: string
+}
+
 /** A store in a process of its own: the real engine (engine.ts) or ours (peer.ts), which cannot be told apart here. */
 export class Player {
   readonly #process: LineProcess
@@ -25,8 +31,20 @@ export class Player {
     return this.#process.pid
   }
 
-  async open(directory: string): Promise<void> {
-    await this.#process.request({ command: 'open', directory, settings: this.#settings })
+  /** @param role where it is master or slave, the options that say so: it then begins with that at once */
+  async open(directory: string, role: Readonly<Record<string, unknown>> = {}): Promise<void> {
+    await this.#process.request({ command: 'open', directory, settings: { ...this.#settings, ...role } })
+  }
+
+  /** Where the log ends. */
+  async end(): Promise<number> {
+    const { maxPhyOffset } = await this.#process.request({ command: 'end' })
+    return maxPhyOffset as number
+  }
+
+  /** Slave: resolves once it has everything below an offset of the log, and all of that can be read. */
+  async follow(offset: number): Promise<void> {
+    await this.#process.request({ command: 'follow', offset })
   }
 
   /** @param rounds how often all messages are put, one round after the other */
@@ -91,6 +109,18 @@ export class Player {
       timestamps,
     })
     return offsets as number[]
+  }
+
+  /**
+   * Looks for messages by their offset in the log, and by keys among those from an offset on.
+   * @returns the id of each, and for each key the offsets, each once: a store that was killed may have indexed some messages again
+   */
+  async find(offsets: readonly number[], keys: readonly Key[], from: number): Promise<object[]> {
+    const { byOffset, byKey } = await this.#process.request({ command: 'find', offsets, keys })
+    return [
+      ...offsets.map((offset, at) => ({ offset, found: (byOffset as string[])[at] })),
+      ...keys.map((key, at) => ({ ...key, found: [...new Set((byKey as number[][])[at])].filter((offset) => offset >= from) })),
+    ]
   }
 
   async close(): Promise<void> {

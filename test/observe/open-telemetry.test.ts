@@ -52,8 +52,12 @@ t.test('what a reader collects', async (t) => {
   clock.advance(2000)
   store.get({ topic: 'orders', queueId: 0, offset: 0, maxMessages: 1 })
   await store.flush()
+  store.replication.log.acknowledge('replica', store.maxPhyOffset)
   const found = await reader.values()
-  const silent = ['mqstore_deleted_files_total', 'mqstore_deleted_bytes_total', 'mqstore_running_flag', 'mqstore_pressure_time']
+  const silent = [
+    'mqstore_deleted_files_total', 'mqstore_deleted_bytes_total', 'mqstore_running_flag', 'mqstore_pressure_time',
+    'mqstore_slave_connected', 'mqstore_slave_lag_bytes', 'mqstore_slave_lag_time',
+  ]
   const all = [...namesOf(counters), ...namesOf(gauges), ...namesOf(histograms)]
   t.strictSame([...found.keys()].sort(), all.filter((name) => !silent.includes(name)).sort(), 'all that has something to say')
   const points = (name: string): object[] => found.get(name)!.dataPoints.map(({ attributes, value }) => ({ ...attributes, value }))

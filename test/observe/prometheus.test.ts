@@ -50,6 +50,7 @@ t.test('the page of a store', async (t) => {
     `rocketmq_consumer_lag_messages{${consumer}} 1`,
     `rocketmq_consumer_lag_latency{${consumer}} 2000`,
     `mqstore_writable{${all}} 1`,
+    `mqstore_replicas_connected{${all}} 0`,
     `mqstore_disk_level{${all},path="/store"} 0`,
     ...[[normal, size], [fifo, fifoSize]].flatMap(([labels, sum]) => [
       ...['1024', '4096', '524288', '1048576', '2097152', '4194304', '+Inf'].map((le) => `rocketmq_message_size_bucket{${labels},le="${le}"} 1`),

@@ -1,10 +1,13 @@
+import { createServer, type AddressInfo, type Socket } from 'node:net'
 import t, { type Test } from 'tap'
+import { FRAME_HEADER_LENGTH, writeFrameHeader } from '../../lib/format/ha-frame'
 import type { MessageStore, ObserveOptions } from '../../lib/index'
 import { counters, gauges, histograms, namesOf, type HistogramName, type NumberName } from '../../lib/observe/metrics'
 import { StoreMetrics } from '../../lib/observe/store-metrics'
 import { createMemoryBackend } from '../../lib/storage/memory-backend'
 import { StillClock, message, messageOfSize, openStore, recordLength, withGatedFlush, type TestOptions } from '../store/support'
 import { FakeDisks } from '../guard/support'
+import { until } from '../replication/pair'
 import { HOUR, fillSegments, openRetained } from '../retention/support'
 
 /*
@@ -229,6 +232,62 @@ t.test('the lag of the groups that the store keeps itself', async (t) => {
   t.strictSame(values(metrics, 'rocketmq_consumer_lag_messages', 'consumer_group', 'topic'), { 'shop orders': 2, 'billing orders': 0 })
 })
 
+t.test('how far the replicas of a master are', async (t) => {
+  const clock = new StillClock()
+  const { store, metrics } = await open(t, { clock, brokerRole: 'ASYNC_MASTER' })
+  const { log } = store.replication
+  t.equal(value(metrics, 'mqstore_replicas_connected'), 0)
+  t.strictSame(metrics.read('mqstore_replica_lag_bytes'), [])
+  const first = store.append(message())
+  log.acknowledge('near', first.offset + first.bytes)
+  log.acknowledge('far', first.offset)
+  clock.advance(1000)
+  const second = store.append(message())
+  await new Promise(setImmediate)
+  clock.advance(2000)
+  t.equal(value(metrics, 'mqstore_replicas_connected'), 2)
+  t.strictSame(values(metrics, 'mqstore_replica_lag_bytes', 'replica'), { near: second.bytes, far: first.bytes + second.bytes })
+  t.strictSame(values(metrics, 'mqstore_replica_lag_time', 'replica'), { near: 2000, far: 3000 })
+  t.strictSame(values(metrics, 'mqstore_replica_in_sync', 'replica'), { near: 1, far: 0 })
+  log.acknowledge('far', store.maxPhyOffset)
+  log.leave('near', 'it left')
+  t.equal(value(metrics, 'mqstore_replicas_connected'), 1)
+  t.strictSame(values(metrics, 'mqstore_replica_lag_bytes', 'replica'), { far: 0 })
+  t.strictSame(values(metrics, 'mqstore_replica_lag_time', 'replica'), { far: 0 })
+  t.strictSame(values(metrics, 'mqstore_replica_in_sync', 'replica'), { far: 1 })
+  t.strictSame(metrics.read('mqstore_slave_connected'), [])
+})
+
+t.test('how far a slave is, by what its master has sent', async (t) => {
+  const clock = new StillClock()
+  const frame = Buffer.alloc(FRAME_HEADER_LENGTH)
+  writeFrameHeader(new DataView(frame.buffer, frame.byteOffset, frame.length), 0, 0, 1000)
+  const sockets: Socket[] = []
+  // The header of a frame says how far the master is, and the rest of it never comes.
+  const server = createServer((socket) => sockets.push(socket.on('error', () => undefined)))
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => server.close())
+  const master = `127.0.0.1:${(server.address() as AddressInfo).port}`
+  const { store, metrics } = await open(t, { clock, brokerRole: 'SLAVE', haMasterAddress: master })
+  t.strictSame(metrics.read('mqstore_slave_connected'), [], 'it does not follow yet')
+  t.strictSame(metrics.read('mqstore_replicas_connected'), [], 'nothing that should be connected to a slave is missing')
+  const connected = new Promise((resolve) => store.once('masterConnected', resolve))
+  await store.replication.start()
+  await connected
+  t.strictSame(values(metrics, 'mqstore_slave_connected', 'master'), { [master]: 1 })
+  t.strictSame(values(metrics, 'mqstore_slave_lag_bytes', 'master'), { [master]: 0 })
+  await until(() => sockets.length > 0)
+  sockets[0]!.write(frame)
+  await until(() => value(metrics, 'mqstore_slave_lag_bytes') !== 0)
+  clock.advance(700)
+  t.strictSame(values(metrics, 'mqstore_slave_lag_bytes', 'master'), { [master]: 1000 })
+  t.strictSame(values(metrics, 'mqstore_slave_lag_time', 'master'), { [master]: 700 })
+  const lost = new Promise((resolve) => store.once('masterLost', resolve))
+  sockets[0]!.destroy()
+  await lost
+  t.strictSame(values(metrics, 'mqstore_slave_connected', 'master'), { [master]: 0 })
+})
+
 t.test('files that were deleted, and why', async (t) => {
   const { store, clock, meter, deletions } = await openRetained(t)
   const metrics = new StoreMetrics(store, {})
@@ -278,8 +337,10 @@ t.test('every value has the labels that its metric names, and those of the store
   })
   store.append(message())
   store.get({ topic: 'orders', queueId: 0, offset: 0 })
+  store.replication.log.acknowledge('replica', 0)
   store.running.permit({ read: false })
   const absent: string[] = []
+  const slaveOnly = ['mqstore_slave_connected', 'mqstore_slave_lag_bytes', 'mqstore_slave_lag_time']
   const check = (name: NumberName | HistogramName, wanted: readonly string[], samples: readonly { labels: object }[]): void => {
     if (samples.length === 0) absent.push(name)
     for (const { labels } of samples) t.strictSame(Object.keys(labels).sort(), ['cluster', ...wanted].sort(), name)
@@ -287,7 +348,7 @@ t.test('every value has the labels that its metric names, and those of the store
   for (const name of namesOf(counters)) check(name, counters[name].labels, metrics.read(name))
   for (const name of namesOf(gauges)) check(name, gauges[name].labels, metrics.read(name))
   for (const name of namesOf(histograms)) check(name, histograms[name].labels, metrics.readHistogram(name))
-  t.strictSame(absent, ['mqstore_deleted_files_total', 'mqstore_deleted_bytes_total', 'mqstore_pressure_time'])
+  t.strictSame(absent, ['mqstore_deleted_files_total', 'mqstore_deleted_bytes_total', 'mqstore_pressure_time', ...slaveOnly])
 })
 
 t.test('a store that closes has no values where it cannot tell, and counts nothing more', async (t) => {

@@ -3,6 +3,7 @@ import { MessageStore, type OpenOptions, type PutResult, type StoreEvents } from
 import { createMemoryBackend } from '../../lib/storage/memory-backend'
 import { message, messageOfSize, openStore, START, withGatedFlush, type TestOptions } from '../store/support'
 import { SteppedClock } from '../torture/stepped-clock'
+import { FILE } from './support'
 
 /*
  * The story: which status a put gets, with replicas that the test is: by version, role and the options of acknowledgement, and what
@@ -59,6 +60,23 @@ t.test('4.9: one slave is enough', async (test) => {
   acknowledge(store, 'b')
   test.equal(await statusOf(waiting), 'PUT_OK')
 })
+
+for (const compatibility of ['4.9', '5.3'] as const) {
+  t.test(`${compatibility}: a replica that has nothing begins with the last file, and says nothing of the messages before`, async (test) => {
+    const store = await open(test, { compatibility, ...(compatibility === '5.3' && { inSyncReplicas: 2 }) })
+    acknowledge(store, 'a', 0)
+    const first = store.put(messageOfSize(3000))
+    const second = store.put(messageOfSize(3000))
+    store.replication.log.leave('a', 'it lost the connection before anything came')
+    test.equal(await statusOf(first), undefined)
+    acknowledge(store, 'a', 0)
+    test.match(await first, { status: 'FLUSH_SLAVE_TIMEOUT', offset: 0 }, 'nobody has it')
+    test.equal(await statusOf(second), undefined)
+    acknowledge(store, 'a')
+    test.match(await second, { status: 'PUT_OK', offset: FILE })
+    test.equal(await statusOf(store.put(message())), undefined)
+  })
+}
 
 t.test('4.9: no slave, or none in reach', async (test) => {
   const store = await open(test, { compatibility: '4.9', haSlaveFallbehindMax: 1000 })

@@ -274,3 +274,45 @@ t.test('a chain: a slave has no slaves of its own, and one that is promoted has'
   await caughtUp(next, slave)
   test.same(text(next), ['one', 'two'])
 })
+
+for (const compatibility of ['4.9', '5.3'] as const) {
+  const policy = { compatibility, inSyncReplicas: compatibility === '5.3' ? 2 : undefined }
+
+  t.test(`${compatibility}: a slave of which the log goes further than its master's says so`, async (test) => {
+    const other = memory()
+    const former = await startMaster(test, '/store', { ...policy, ...memory() })
+    const slave = await startSlave(test, '/store', addressOf(former), { compatibility, ...other })
+    await connected(former)
+    for (const content of ['one', 'two', 'three']) await former.put(body(content))
+    await slave.close()
+    await former.close()
+    const master = await startMaster(test, '/store', { ...policy, ...memory() })
+    master.append(body('one'))
+    const back = await startSlave(test, '/store', addressOf(master), { compatibility, ...other })
+    const events = heard(back, 'diverged')
+    await until(() => events.length > 0)
+    test.match(events, [{ ownOffset: back.maxPhyOffset }])
+    test.equal(back.maxPhyOffset > master.maxPhyOffset, true)
+  })
+
+  t.test(`${compatibility}: a slave with another log acknowledges nothing when it connects`, async (test) => {
+    const other = memory()
+    const former = await startMaster(test, '/store', { ...policy, ...memory() })
+    const slave = await startSlave(test, '/store', addressOf(former), { compatibility, ...other })
+    await connected(former)
+    for (const content of ['one', 'two', 'three']) await former.put(body(content))
+    await slave.close()
+    await former.close()
+    const master = await startMaster(test, '/store', { ...policy, ...memory() })
+    master.replication.log.acknowledge('a', 0)
+    const statuses: string[] = []
+    const puts = ['1', '2', '3', '4'].map(async (content) => statuses.push((await master.put(body(content))).status))
+    const back = await startSlave(test, '/store', addressOf(master), { compatibility, ...other })
+    const events = heard(back, 'diverged')
+    await until(() => events.length > 0)
+    test.same(statuses, [], 'nobody has them')
+    master.replication.log.leave('a', 'over')
+    await until(() => master.replication.status().replicas.length === 0)
+    await Promise.all([master.close(), ...puts])
+  })
+}

@@ -21,7 +21,10 @@ const flushes = new Set(['sync', 'syncDirectory', 'syncFileSystem', 'flush'])
 /** How the file system names its operations in an error; what is not here is named as the call. */
 const operations: Record<string, string> = { truncate: 'truncate', reserveAsync: 'reserve', makeDirectory: 'make directory', sync: 'flush', syncDirectory: 'flush' }
 
-/** A real backend of which one call fails, once or for ever, as if the system had answered with an error. */
+/** Operations for which a disk that is full has no room. */
+const needRoom = new Set(['create', 'reserve'])
+
+/** A real backend of which one call fails, once or for ever, as if the system had answered with an error; or one that is slow, or full. */
 export class FailingBackend implements Backend {
   readonly name: string
   readonly capabilities: Backend['capabilities']
@@ -34,9 +37,15 @@ export class FailingBackend implements Backend {
   failed: string | undefined
   /** A flush has failed. */
   hasFailedFlush = false
+  /** Milliseconds that each flush takes longer, and each reservation that nobody waits for. */
+  delay = 0
+  /** No file can be made or grow. */
+  isFull = false
   #fault: Fault | undefined
   #failing: string | undefined
   readonly #paths = new Map<number, string>()
+  /** Files that have their blocks, by descriptor: of a full disk they need no more. */
+  readonly #reserved = new Set<number>()
 
   constructor(real: Backend, fault?: Fault) {
     this.real = real
@@ -65,6 +74,8 @@ export class FailingBackend implements Backend {
   /** The machine is well again. */
   heal(): void {
     this.#fault = undefined
+    this.delay = 0
+    this.isFull = false
   }
 
   #guardFiles(files: FileSystem): FileSystem {
@@ -73,14 +84,22 @@ export class FailingBackend implements Backend {
         const call = target[name] as ((...parameters: unknown[]) => unknown) | undefined
         if (typeof call !== 'function') return call
         // Its errors tell nothing, and never leave the port.
-        if (name === 'close') return call.bind(target)
+        if (name === 'close') return (descriptor: number) => {
+          this.#reserved.delete(descriptor)
+          return call.call(target, descriptor)
+        }
         return (...parameters: unknown[]) => {
-          const path = typeof parameters[0] === 'number' ? (this.#paths.get(parameters[0]) ?? '') : String(parameters[0])
+          const descriptor = parameters[0] as number
+          const path = typeof parameters[0] === 'number' ? (this.#paths.get(descriptor) ?? '') : String(parameters[0])
+          if (this.isFull && name.startsWith('reserve') && this.#reserved.has(descriptor)) return call.apply(target, parameters)
           const error = this.#meet(name, name === 'open' && parameters[1] === 'create' ? 'create' : (operations[name] ?? name), path)
-          if (error !== undefined && (flushes.has(name) || name === 'reserveAsync')) return Promise.reject(error)
+          const isAsynchronous = flushes.has(name) || name === 'reserveAsync'
+          if (error !== undefined && isAsynchronous) return Promise.reject(error)
           if (error !== undefined) throw error
-          const result = call.apply(target, parameters)
+          const result = isAsynchronous && this.delay > 0 ? this.#pause().then(() => call.apply(target, parameters)) : call.apply(target, parameters)
           if (name === 'open') this.#paths.set(result as number, path)
+          if (name === 'reserve') this.#reserved.add(descriptor)
+          if (name === 'reserveAsync') void (result as Promise<void>).then(() => this.#reserved.add(descriptor), () => undefined)
           return result
         }
       },
@@ -99,6 +118,7 @@ export class FailingBackend implements Backend {
       flush: async (from, to) => {
         const error = this.#meet('flush', 'flush', path)
         if (error !== undefined) throw error
+        if (this.delay > 0) await this.#pause()
         await mapping.flush(from, to)
       },
       populate: (from, to) => mapping.populate(from, to),
@@ -111,6 +131,7 @@ export class FailingBackend implements Backend {
   /** Counts a call. @returns the error that it is to end with */
   #meet(call: string, operation: string, path: string): Error | undefined {
     this.calls++
+    if (this.isFull && needRoom.has(operation)) return injected('ENOSPC', call, operation, path)
     const fault = this.#fault
     if (fault === undefined) return undefined
     const isFirst = this.calls >= fault.nth && (fault.kind ?? call) === call
@@ -119,7 +140,14 @@ export class FailingBackend implements Backend {
     this.#failing = call
     this.failed ??= call
     if (flushes.has(call)) this.hasFailedFlush = true
-    const cause = Object.assign(new Error(`${fault.errorCode}: injected, ${call}`), { code: fault.errorCode, syscall: call })
-    return fileError(operation, path, cause)
+    return injected(fault.errorCode, call, operation, path)
   }
+
+  #pause(): Promise<void> {
+    return new Promise((resume) => setTimeout(resume, this.delay))
+  }
+}
+
+function injected(errorCode: string, call: string, operation: string, path: string): Error {
+  return fileError(operation, path, Object.assign(new Error(`${errorCode}: injected, ${call}`), { code: errorCode, syscall: call }))
 }

@@ -12,6 +12,8 @@ export interface Mutant {
 const inSimulation = (cases: number): Mutant['killedBy'] => ({ layer: 'crash-states', cases })
 const inImages = (cases: number): Mutant['killedBy'] => ({ layer: 'damaged-images', cases })
 
+const inReplication = (cases: number): Mutant['killedBy'] => ({ layer: 'replication', cases })
+
 export const mutants: readonly Mutant[] = [
   // Durability
   {
@@ -123,5 +125,58 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'segment-left-behind-on-a-full-disk', file: 'commit-log/segment-supply.js',
     from: 'this.#backend.files.remove(segment.path);', to: ';', killedBy: { test: 'commit-log/segments' },
+  },
+  // Master and slave
+  {
+    name: 'acknowledged-without-a-replica', file: 'replication/acknowledgements.js',
+    from: 'if (!isReplicated)', to: 'if (false)', killedBy: inReplication(60),
+  },
+  {
+    name: 'one-replica-of-two-is-enough', file: 'replication/acknowledgements.js',
+    from: 'replicas.offsetOf(wanted - 1)', to: 'replicas.offsetOf(1)', killedBy: inReplication(300),
+  },
+  {
+    name: 'new-slave-acknowledges-what-it-never-gets', file: 'replication/acknowledgements.js',
+    from: 'this.#beginWithLastFile();', to: ';', killedBy: inReplication(300),
+  },
+  {
+    name: 'slave-acknowledges-what-is-announced', file: 'replication/ha/master-connection.js',
+    from: 'this.#masterOffset = offset + bodySize;', to: 'this.#masterOffset = this.#due = offset + bodySize;', killedBy: inReplication(300),
+  },
+  {
+    name: 'slave-acknowledges-before-its-flush', file: 'replication/ha/master-connection.js',
+    from: 'if (!this.#context.options.haAcknowledgeAfterFlush)', to: 'if (true)', killedBy: inReplication(100),
+  },
+  {
+    name: 'slave-asks-for-nothing-that-it-has', file: 'replication/ha/master-connection.js',
+    from: 'Math.max(1, log.resumeOffset)', to: 'log.maxOffset', killedBy: inReplication(300),
+  },
+  {
+    name: 'overlap-not-compared', file: 'replication/log-intake.js',
+    from: 'if (same < length)', to: 'if (false)', killedBy: inReplication(100),
+  },
+  {
+    name: 'shorter-log-of-the-master-unnoticed', file: 'replication/ha/master-connection.js',
+    from: 'if (offset >= maxOffset)', to: 'if (true)', killedBy: inReplication(100),
+  },
+  {
+    name: 'slave-believed-what-it-says-first', file: 'replication/ha/replica-connection.js',
+    from: 'Math.min(offset, Math.max(1, startOffset))', to: 'offset', killedBy: inReplication(300),
+  },
+  {
+    name: 'slave-reports-what-is-not-compared-yet', file: 'replication/ha/master-connection.js',
+    from: 'if (!this.#isComparing)\n                this.#sendReport();', to: 'this.#sendReport();', killedBy: inReplication(100),
+  },
+  {
+    name: 'slave-does-not-cut-back', file: 'replication/ha/slave.js',
+    from: 'this.#context.log.cutBack();', to: ';', killedBy: inReplication(300),
+  },
+  {
+    name: 'slave-gives-up-at-a-full-disk', file: 'replication/ha/slave.js',
+    from: "new Set(['ERR_DISK_FULL', ", to: 'new Set([', killedBy: inReplication(100),
+  },
+  {
+    name: 'silent-master-not-given-up', file: 'replication/ha/silence-guard.js',
+    from: 'if (!this.#isStopped && this.#timer.isIdle)', to: 'if (false)', killedBy: { test: 'replication/ha/replica-connection' },
   },
 ]

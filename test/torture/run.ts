@@ -32,8 +32,8 @@ interface RunOptions {
   isFull: boolean
   /** Number of the first case. */
   from: number
+  /** How many from there; undefined for all that a layer has. */
   cases: number | undefined
-  onlyCase: number | undefined
   /** Failures of one layer after which it ends. */
   failuresMax: number
   interrupted(): boolean
@@ -43,13 +43,13 @@ async function runLayer(layer: Layer, options: RunOptions): Promise<Outcome> {
   const lacking = layer.lacks()
   const outcome: Outcome = { layer: layer.name, cases: 0, failures: [], figures: {}, seconds: 0 }
   if (lacking !== undefined) return { ...outcome, skipped: lacking }
-  const count = options.onlyCase !== undefined ? 1 : (options.cases ?? (options.isFull ? layer.cases.full : layer.cases.ci) - options.from)
+  const count = options.cases ?? (options.isFull ? layer.cases.full : layer.cases.ci) - options.from
   const began = performance.now()
   const progress = new Progress(layer.name, count)
   const directory = mkdtempSync(join(tmpdir(), `mqstore-torture-${layer.name}-`))
   const context: LayerContext = {
     seed: options.seed,
-    first: options.onlyCase ?? options.from,
+    first: options.from,
     count,
     directory,
     done(cases = 1) {
@@ -136,12 +136,12 @@ async function main(): Promise<void> {
   process.once('SIGINT', () => {
     isInterrupted = true
   })
+  const onlyCase = parseCount('case', values.case)
   const options: RunOptions = {
     seed: parseCount('seed', values.seed) ?? 1,
     isFull: values.full,
-    from: parseCount('from', values.from) ?? 0,
-    cases: parseCount('cases', values.cases),
-    onlyCase: parseCount('case', values.case),
+    from: onlyCase ?? parseCount('from', values.from) ?? 0,
+    cases: onlyCase === undefined ? parseCount('cases', values.cases) : 1,
     failuresMax: values['first-failure'] ? 1 : FAILURES_MAX,
     interrupted: () => isInterrupted,
   }

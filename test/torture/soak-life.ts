@@ -64,10 +64,10 @@ export class SoakLife {
     if (story.wrong.length > 0) return
     story.tell('is opened for the last time')
     const backend = new FailingBackend(this.#parts.real)
-    const store = await story.inTime('open', this.#open(backend), () => backend.calls)
+    const store = await story.inTime('open', this.#open(backend), backend)
     if (store === undefined) return
     story.accuse(...audit(store, this.#ledger, { isDense: true, hasTimeJumped: true }))
-    await story.inTime('close', store.close(), () => backend.calls)
+    await story.inTime('close', store.close(), backend)
   }
 
   async #session(milliseconds: number): Promise<void> {
@@ -82,7 +82,7 @@ export class SoakLife {
     }
     try {
       story.tell('opens')
-      const store = await story.inTime('open', this.#open(backend), () => backend.calls)
+      const store = await story.inTime('open', this.#open(backend), backend)
       if (store === undefined) return
       story.add('opens')
       story.tell(`is open: ${store.recovery.label}, ${this.#ledger.acknowledged.size} acknowledged, ${this.#ledger.sent} sent`)

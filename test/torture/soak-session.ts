@@ -42,21 +42,19 @@ export class SoakSession {
 
   constructor(private readonly parts: SessionParts) {}
 
-  readonly #calls = (): number => this.parts.backend.calls
-
   async run(milliseconds: number): Promise<void> {
-    const { store, story, random } = this.parts
+    const { store, backend, story, random } = this.parts
     const writers = Array.from({ length: WRITERS }, (_, lane) => this.#write(random(`writer ${lane}`)))
     const readers = Array.from({ length: READERS }, (_, lane) => this.#follow(random(`reader ${lane}`)))
     const working = Promise.all([...writers, ...readers, this.#ask(random('asker'))])
     await this.#trouble(random('trouble'), performance.now() + milliseconds)
     const isOrderly = random('end').chance(0.4)
     this.#isEnding = true
-    if (isOrderly) await story.inTime('the last puts', Promise.all(writers), this.#calls)
+    if (isOrderly) await story.inTime('the last puts', Promise.all(writers), backend)
     this.#isClosing = true
     story.tell(isOrderly ? 'closes once the last puts are back' : 'closes in the middle of everything')
     await this.#attempt('close', () => store.close())
-    await story.inTime('what was under way at the close', working, this.#calls)
+    await story.inTime('what was under way at the close', working, backend)
     story.add('closes')
     if (store.failure !== undefined) story.add('fail-stops')
   }
@@ -69,7 +67,7 @@ export class SoakSession {
 
   async #attempt<Result>(name: string, call: () => Result | Promise<Result>): Promise<Result | undefined> {
     try {
-      return await this.parts.story.inTime(name, Promise.resolve(call()), this.#calls)
+      return await this.parts.story.inTime(name, Promise.resolve(call()), this.parts.backend)
     } catch (error) {
       this.parts.story.judge(name, error, this.#excuse)
       return undefined
@@ -240,7 +238,7 @@ export class SoakSession {
     story.add('copies as if killed')
     try {
       const looking = lookAfter(copy, { ...options, ports: { backend: fresh } } as OpenOptions, known, { isDense: true, hasTimeJumped: true })
-      const wrong = await story.inTime('to look at a copy', looking, () => fresh.calls)
+      const wrong = await story.inTime('to look at a copy', looking, fresh)
       story.accuse(...(wrong ?? []).map((line) => `a copy as if killed: ${line}`))
     } catch (error) {
       story.accuse(`a copy as if killed: ${(error as Error).stack}`)

@@ -31,9 +31,9 @@ export class SoakStory {
     this.wrong.push(...lines)
   }
 
-  /** Waits for a step as long as one may; gives undefined where it hangs. @param calls how often the system was called so far */
-  async inTime<Result>(name: string, work: Promise<Result>, calls: () => number): Promise<Result | undefined> {
-    if (await endsBusily(work, calls, SILENCE_MAX, PATIENCE)) return work
+  /** Waits for a step as long as one may; gives undefined where it hangs. @param backend its calls show that it works */
+  async inTime<Result>(name: string, work: Promise<Result>, backend: { readonly calls: number }): Promise<Result | undefined> {
+    if (await endsBusily(work, () => backend.calls, SILENCE_MAX, PATIENCE)) return work
     this.accuse(`${name} hangs: it has not ended after ${PATIENCE} ms, or called nothing for ${SILENCE_MAX} ms`)
     return undefined
   }

@@ -12,9 +12,12 @@ export type HaOptions = Pick<
   | 'haAcknowledgeAfterFlush'
 >
 
+/** What a master needs of a log. */
+export type SentLog = Pick<ReplicatedLog, 'minOffset' | 'maxOffset' | 'fileSize' | 'read' | 'onGrowth' | 'acknowledge' | 'leave'>
+
 /** What both ends of the HA protocol need of the store. */
-export interface HaContext {
-  readonly log: ReplicatedLog
+export interface HaContext<Log = ReplicatedLog> {
+  readonly log: Log
   readonly options: HaOptions
   readonly clock: Clock
   emit<Name extends keyof StoreEvents>(name: Name, event: StoreEvents[Name]): void

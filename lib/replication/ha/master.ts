@@ -4,16 +4,17 @@ import { StoreError, systemErrorCode } from '../../errors'
 import { parseAddresses } from '../../options/addresses'
 import { AllowList, addressText, plainAddress } from './allow-list'
 import { Complaints } from './complaints'
-import type { HaContext, HaSecurity } from './context'
+import type { HaContext, HaSecurity, SentLog } from './context'
 import { ReplicaConnection } from './replica-connection'
 import { WriteBuffers } from './write-buffers'
 
 /** Where slaves connect, RocketMQ's and ours: the master's end of the HA protocol over TCP. */
 export class HaMaster {
-  readonly #context: HaContext
+  readonly #context: HaContext<SentLog>
   readonly #allowed: AllowList
   readonly #complaints: Complaints
   readonly #buffers: WriteBuffers
+  readonly #startOffset: number
   readonly #connections = new Set<ReplicaConnection>()
   /** All that count against `haConnectionsMax`, also those that have not yet shown a certificate. */
   readonly #sockets = new Set<Socket>()
@@ -22,12 +23,14 @@ export class HaMaster {
   #starting: Promise<void> | undefined
   #endGrowth: (() => void) | undefined
 
-  constructor(context: HaContext) {
+  /** @param startOffset where the log ended when its store became a master */
+  constructor(context: HaContext<SentLog>, startOffset = context.log.maxOffset) {
     const { options, clock } = context
     this.#context = context
     this.#allowed = new AllowList(parseAddresses(options.haAllowedAddresses) ?? [])
     this.#complaints = new Complaints(clock, (message) => context.emit('warning', { message }))
     this.#buffers = new WriteBuffers(options.haTransferBatchSize)
+    this.#startOffset = startOffset
   }
 
   /** Where it listens, as `ip:port`; undefined while it does not. */
@@ -111,6 +114,7 @@ export class HaMaster {
     const connection: ReplicaConnection = new ReplicaConnection(socket, this.#context, {
       replica: addressText(address, socket.remotePort ?? 0),
       buffers: this.#buffers,
+      startOffset: this.#startOffset,
       complain: (kind, message) => this.#complaints.about(address, kind, message),
       onEnd: () => this.#connections.delete(connection),
     })

@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream'
 import { StoreError } from '../../errors'
 import { FRAME_HEADER_LENGTH, writeFrameHeader } from '../../format/ha-frame'
-import type { HaContext } from './context'
+import type { HaContext, SentLog } from './context'
 import { FlowControl } from './flow-control'
 import { IdleTimer } from './idle-timer'
 import { ReportParser } from './report-parser'
@@ -16,6 +16,8 @@ export interface ReplicaConnectionParts {
   /** What the replica is called: its address and port. */
   replica: string
   buffers: WriteBuffers
+  /** Where the log ended when its store became a master. */
+  startOffset: number
   /** Tells the operator; `kind` as {@link Complaints} has it. */
   complain(kind: string, message: string): void
   /** Called once. */
@@ -28,7 +30,7 @@ export interface ReplicaConnectionParts {
  */
 export class ReplicaConnection {
   readonly #socket: Duplex
-  readonly #context: HaContext
+  readonly #context: HaContext<SentLog>
   readonly #parts: ReplicaConnectionParts
   readonly #reports = new ReportParser()
   readonly #flow: FlowControl
@@ -43,7 +45,7 @@ export class ReplicaConnection {
   #cancelWait: (() => void) | undefined
   #isOver = false
 
-  constructor(socket: Duplex, context: HaContext, parts: ReplicaConnectionParts) {
+  constructor(socket: Duplex, context: HaContext<SentLog>, parts: ReplicaConnectionParts) {
     const { options, clock } = context
     this.#socket = socket
     this.#context = context
@@ -112,7 +114,9 @@ export class ReplicaConnection {
     const { maxOffset } = log
     this.#position = offset === 0 ? maxOffset - (maxOffset % log.fileSize) : offset
     if (offset > maxOffset) return this.#setUnavailable(offset)
-    log.acknowledge(this.#parts.replica, offset)
+    // What has been written since then, nobody has who was not sent it: it may ask for what follows with a log of its own.
+    const { replica, startOffset } = this.#parts
+    log.acknowledge(replica, Math.min(offset, Math.max(1, startOffset)))
     this.pump()
   }
 

@@ -32,8 +32,10 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import org.apache.rocketmq.common.BrokerConfig;
 import org.apache.rocketmq.common.MixAll;
+import org.apache.rocketmq.common.ServiceThread;
 import org.apache.rocketmq.common.message.*; // MessageExtBrokerInner is here in 5.3.3 and in store in 4.9.7
 import org.apache.rocketmq.store.*;
+import org.apache.rocketmq.store.config.BrokerRole;
 import org.apache.rocketmq.store.config.MessageStoreConfig;
 import org.apache.rocketmq.store.stats.BrokerStatsManager;
 
@@ -85,6 +87,16 @@ public class Harness {
                 List<Object> timestamps = request.getJSONArray("timestamps");
                 reply.put("offsets", offsetsByTime(request.getString("topic"), request.getIntValue("queueId"), timestamps));
                 break;
+            case "end":
+                reply.put("maxPhyOffset", store.getMaxPhyOffset());
+                break;
+            case "follow":
+                follow(request.getLongValue("offset"));
+                break;
+            case "find":
+                reply.put("byOffset", findByOffset(request.getJSONArray("offsets")));
+                reply.put("byKey", findByKey(request.getJSONArray("keys")));
+                break;
             case "close":
                 store.shutdown();
                 store = null;
@@ -105,8 +117,25 @@ public class Harness {
             opening.shutdown();
             throw new IllegalStateException("load failed");
         }
+        boolean isSlave = opening.getMessageStoreConfig().getBrokerRole() == BrokerRole.SLAVE;
+        // 4.9.7 looks for its master as soon as it starts; 5.3.3 cannot be told before, and then waits for five seconds if nobody wakes it
+        if (isSlave) opening.updateHaMasterAddress(opening.getMessageStoreConfig().getHaMasterAddress());
         opening.start();
+        if (isSlave) {
+            opening.updateHaMasterAddress(opening.getMessageStoreConfig().getHaMasterAddress());
+            wakeSlave(opening.getHaService());
+        }
         return opening;
+    }
+
+    private static void wakeSlave(Object service) throws Exception {
+        Method client;
+        try {
+            client = service.getClass().getMethod("getHAClient");
+        } catch (NoSuchMethodException absent) {
+            return; // 4.9.7 is awake
+        }
+        ((ServiceThread) client.invoke(service)).wakeup();
     }
 
     /** One at a time: a broker has one store, and what it shares with others of its process is not made for several threads. */
@@ -122,7 +151,10 @@ public class Harness {
             new Class[] {MessageArrivingListener.class}, (proxy, method, parameters) -> null);
         // the number of parameters tells the versions apart
         Constructor<?> constructor = DefaultMessageStore.class.getConstructors()[0];
-        List<Object> parameters = new ArrayList<>(List.of(config, statistics(), listener, new BrokerConfig()));
+        BrokerConfig broker = new BrokerConfig();
+        // the store of broker 0 passes over what has not come whole
+        if (config.getBrokerRole() == BrokerRole.SLAVE) broker.setBrokerId(1);
+        List<Object> parameters = new ArrayList<>(List.of(config, statistics(), listener, broker));
         if (constructor.getParameterCount() == 5) parameters.add(new ConcurrentHashMap<>());
         return (DefaultMessageStore) constructor.newInstance(parameters.toArray());
     }
@@ -402,6 +434,39 @@ public class Harness {
         List<Long> offsets = new ArrayList<>();
         for (Object timestamp : timestamps) offsets.add(store.getOffsetInQueueByTime(topic, queueId, ((Number) timestamp).longValue()));
         return offsets;
+    }
+
+    private static void follow(long offset) throws Exception {
+        long deadline = System.currentTimeMillis() + 120000;
+        while (store.getMaxPhyOffset() < offset) {
+            if (System.currentTimeMillis() > deadline) throw new IllegalStateException("the log ends at " + store.getMaxPhyOffset());
+            Thread.sleep(5);
+        }
+        awaitDispatch(store);
+    }
+
+    private static List<String> findByOffset(JSONArray offsets) {
+        List<String> found = new ArrayList<>();
+        for (Object offset : offsets) {
+            MessageExt message = store.lookMessageByOffset(((Number) offset).longValue());
+            found.add(message == null ? null : message.getMsgId());
+        }
+        return found;
+    }
+
+    private static List<List<Long>> findByKey(JSONArray keys) {
+        List<List<Long>> found = new ArrayList<>();
+        for (Object element : keys) {
+            JSONObject key = (JSONObject) element;
+            QueryMessageResult result = store.queryMessage(key.getString("topic"), key.getString("key"), 1000, 0, Long.MAX_VALUE);
+            List<Long> offsets = new ArrayList<>();
+            for (ByteBuffer record : result.getMessageBufferList()) {
+                offsets.add(MessageDecoder.decode(record.duplicate(), false, false).getCommitLogOffset());
+            }
+            result.release();
+            found.add(offsets);
+        }
+        return found;
     }
 
     /** By reflection, since 4.9.7 has no such classes. */

@@ -79,7 +79,7 @@ async function replicate(plan: Plan): Promise<{ master: FakeLog; log: FakeLog; a
     near.other = far
     far.other = near
     const replica = new ReplicaConnection(far, master, {
-      replica: `replica ${connections}`, buffers, complain: (_, message) => t.fail(message), onEnd: () => replicas.delete(replica),
+      replica: `replica ${connections}`, buffers, startOffset: Infinity, complain: (_, message) => t.fail(message), onEnd: () => replicas.delete(replica),
     })
     replicas.add(replica)
     near.on('data', (bytes: Uint8Array) => receiver.receive(bytes))

@@ -34,6 +34,7 @@ function scene(test: Test, log: FakeLog, options: Partial<HaOptions> = {}): Scen
   const connection = new ReplicaConnection(socket, context, {
     replica: '10.0.0.1:5',
     buffers,
+    startOffset: Infinity,
     complain: (kind, message) => complaints.push(`${kind}: ${message}`),
     onEnd: () => ends++,
   })
