@@ -60,21 +60,31 @@ export interface HostTexts {
   readonly hexadecimal: string
 }
 
+interface RecentHost extends HostTexts {
+  readonly bytes: Buffer
+  /** The last four bytes of the address, and the port. */
+  readonly address: number
+  readonly port: number
+}
+
 const PLACES = 64
 
 /** Hosts come again and again: one that was seen lately is not written out anew. Two that fall on the same place take turns. */
 export class RecentHosts {
-  readonly #hosts: ((HostTexts & { bytes: Buffer }) | undefined)[] = Array.from({ length: PLACES })
+  readonly #hosts: (RecentHost | undefined)[] = Array.from({ length: PLACES })
 
-  /** The host at [position, position + length). */
-  find(bytes: Buffer, position: number, length: number): HostTexts {
+  /** The host at [position, position + length) of `bytes`, which `view` shows as well. */
+  find(bytes: Buffer, view: DataView, position: number, length: number): HostTexts {
     const end = position + length
-    // The ends of address and port differ most.
-    const place = (Math.imul(bytes[end - 5]!, 7) + bytes[end - 1]!) & (PLACES - 1)
+    const address = view.getInt32(end - 8)
+    const port = view.getInt32(end - 4)
+    const place = (Math.imul(address, 7) + port) & (PLACES - 1)
     const known = this.#hosts[place]
-    if (known?.bytes.length === length && standsAt(known.bytes, bytes, position)) return known
+    if (known !== undefined && known.address === address && known.port === port && known.bytes.length === length) {
+      if (length === IPV4_HOST_LENGTH || standsAt(known.bytes, bytes, position)) return known
+    }
     const own = Buffer.from(bytes.subarray(position, end))
-    const host = { bytes: own, text: decodeHost(own, 0, length), hexadecimal: own.toString('hex').toUpperCase() }
+    const host = { bytes: own, address, port, text: decodeHost(own, 0, length), hexadecimal: own.toString('hex').toUpperCase() }
     this.#hosts[place] = host
     return host
   }

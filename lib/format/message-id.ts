@@ -9,11 +9,27 @@ export function encodeMessageId(storeHost: HostBytes, commitLogOffset: number): 
 
 /** {@link encodeMessageId} for a host that is written out already. */
 export function messageIdAt(storeHost: string, commitLogOffset: number): string {
-  return storeHost + wordText(highWord(commitLogOffset)) + wordText(commitLogOffset)
+  const upper = Math.floor(commitLogOffset / LOWER)
+  if (upper !== lastUpper || storeHost !== lastHost) {
+    lastHost = storeHost
+    lastUpper = upper
+    lastBeginning = storeHost + longText(upper).slice(4)
+  }
+  return lastBeginning + byteTexts[(commitLogOffset >> 8) & 0xff]! + byteTexts[commitLogOffset & 0xff]!
 }
+
+/** Messages that are read one after the other lie near each other: of most, all digits but four are those of the one before. */
+const LOWER = 0x1_0000
+let lastHost = ''
+let lastUpper = -1
+let lastBeginning = ''
 
 /** Every byte in upper-case hex. */
 const byteTexts = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0').toUpperCase())
+
+function longText(value: number): string {
+  return wordText(highWord(value)) + wordText(value)
+}
 
 function wordText(word: number): string {
   return byteTexts[(word >> 24) & 0xff]! + byteTexts[(word >> 16) & 0xff]! + byteTexts[(word >> 8) & 0xff]! + byteTexts[word & 0xff]!

@@ -1,5 +1,7 @@
+import { asciiText } from './ascii-text'
 import { hashCodeOfBytes } from './java-string'
 import { KEY_SEPARATOR, PropertyPlaces } from './property-places'
+import { RecentTexts } from './recent-texts'
 
 /**
  * The properties of a record: `name 0x01 value 0x02 name 0x01 value …` in UTF-8. The 5.x encoder ends the
@@ -135,10 +137,26 @@ export function forEachProperty(text: string, visit: (name: string, value: strin
   }
 }
 
-export function decodeProperties(text: string): Record<string, string> {
+const names = new RecentTexts()
+
+/** The pairs that are encoded in bytes[from, to), by the rules of {@link forEachProperty}; an object without prototype. */
+export function decodeProperties(bytes: Buffer, from = 0, to = bytes.length): Record<string, string> {
   const properties = Object.create(null) as Record<string, string>
-  forEachProperty(text, (name, value) => {
-    properties[name] = value
-  })
+  while (from < to) {
+    let separator = -1
+    let end = from
+    let anyByte = 0
+    for (; end < to; end++) {
+      const byte = bytes[end]!
+      if (byte === PROPERTY_SEPARATOR) break
+      if (byte === NAME_VALUE_SEPARATOR && separator < 0) separator = end
+      anyByte |= byte
+    }
+    if (separator > from && separator < end - 1) {
+      const isAscii = anyByte <= 0x7f
+      properties[names.decode(bytes, from, separator)] = isAscii ? asciiText(bytes, separator + 1, end) : bytes.utf8Slice(separator + 1, end)
+    }
+    from = end + 1
+  }
   return properties
 }

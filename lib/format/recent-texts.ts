@@ -13,7 +13,8 @@ export class RecentTexts {
   /** The text bytes[from, to). */
   decode(bytes: Buffer, from: number, to: number): string {
     if (from === to) return ''
-    const place = (bytes[to - 1]! + Math.imul(to - from, 31)) & (PLACES - 1)
+    // Texts of a kind differ most at their ends, or in length.
+    const place = (Math.imul(bytes[from]!, 7) + bytes[to - 1]! + Math.imul(to - from, 31)) & (PLACES - 1)
     const known = this.#bytes[place]
     if (known?.length === to - from && standsAt(known, bytes, from)) return this.#texts[place]!
     const text = bytes.utf8Slice(from, to)

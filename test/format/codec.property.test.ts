@@ -5,7 +5,7 @@ import { decodeCheckpoint } from '../../lib/format/checkpoint-layout'
 import { parseIndexFileName, parseSegmentName } from '../../lib/format/file-name'
 import { encodeHost } from '../../lib/format/host'
 import { decodeMessageId, encodeMessageId } from '../../lib/format/message-id'
-import { decodeProperties, encodeProperties } from '../../lib/format/properties'
+import { decodeProperties, encodeProperties, forEachProperty } from '../../lib/format/properties'
 import { readPropertyCrc } from '../../lib/format/property-crc'
 import { CRC_MASK, MAGIC_BLANK, MAGIC_V1, MAGIC_V2, RecordParts, locate } from '../../lib/format/record'
 import { StoredMessage } from '../../lib/format/stored-message'
@@ -200,7 +200,7 @@ t.test('hostile lengths in a good record lead nowhere', (test) => {
 
 t.test('hostile texts lead nowhere', (test) => {
   fc.assert(fc.property(fc.string({ unit: 'binary', maxLength: 80 }), (random) => {
-    decodeProperties(random)
+    decodeProperties(Buffer.from(random))
     parseSegmentName(random)
     parseIndexFileName(random)
     for (const decode of [decodeMessageId, encodeHost]) {
@@ -218,9 +218,22 @@ t.test('hostile texts lead nowhere', (test) => {
 t.test('properties come back from either encoding', (test) => {
   fc.assert(fc.property(propertiesArbitrary, fc.boolean(), (properties, endWithSeparator) => {
     const end = encodeProperties(properties, scratch, 0, endWithSeparator)
-    const read = decodeProperties(scratch.utf8Slice(0, end))
+    const read = decodeProperties(scratch, 0, end)
     if (JSON.stringify(Object.entries(read)) !== JSON.stringify(Object.entries(properties))) throw new Error(JSON.stringify(read))
   }), { numRuns: 3000 })
   test.pass('in their order')
+  test.end()
+})
+
+t.test('properties read from bytes are those of their text', (test) => {
+  const byte = fc.oneof({ weight: 2, arbitrary: fc.constantFrom(1, 2) }, { weight: 5, arbitrary: fc.integer({ min: 0x61, max: 0x63 }) }, fc.integer({ min: 0, max: 255 }))
+  fc.assert(fc.property(fc.array(byte, { maxLength: 60 }), (random) => {
+    const bytes = Buffer.from(random)
+    const expected = Object.create(null) as Record<string, string>
+    forEachProperty(bytes.toString('utf8'), (name, value) => (expected[name] = value))
+    const read = decodeProperties(Buffer.concat([Buffer.from('a\u0001'), bytes, Buffer.from('b')]), 2, 2 + bytes.length)
+    if (JSON.stringify(Object.entries(read)) !== JSON.stringify(Object.entries(expected))) throw new Error(JSON.stringify({ read, expected }))
+  }), { numRuns: RUNS })
+  test.pass('well formed or not')
   test.end()
 })

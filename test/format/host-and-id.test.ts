@@ -1,6 +1,7 @@
 import t from 'tap'
-import { decodeHost, encodeHost } from '../../lib/format/host'
-import { decodeMessageId, encodeMessageId } from '../../lib/format/message-id'
+import { viewOf } from '../../lib/format/bytes'
+import { RecentHosts, decodeHost, encodeHost } from '../../lib/format/host'
+import { decodeMessageId, encodeMessageId, messageIdAt } from '../../lib/format/message-id'
 
 /*
  * The story: a message id is what an operator copies from a log into a command line. It must be the one that
@@ -29,6 +30,19 @@ t.test('hosts', (test) => {
   test.end()
 })
 
+t.test('hosts seen before', (test) => {
+  const recent = new RecentHosts()
+  const alike = ['10.1.2.3:7', '[2001:db8::a01:203]:7', '[2001:db9::a01:203]:7', '74.1.2.3:7', '10.1.2.3:71']
+  for (let round = 0; round < 3; round++) {
+    for (const text of alike) {
+      const bytes = Buffer.from(encodeHost(text))
+      const { text: written, hexadecimal } = recent.find(bytes, viewOf(bytes), 0, bytes.length)
+      test.same([written, hexadecimal], [decodeHost(bytes, 0, bytes.length), bytes.toString('hex').toUpperCase()], text)
+    }
+  }
+  test.end()
+})
+
 t.test('what is no host', (test) => {
   for (const text of [
     '', ':', '127.0.0.1', '127.0.0.1:', ':80', 'localhost:80', '127.0.0.1:65536', '127.0.0.1:-1', '127.0.0.1:1.5', '127.0.0.1: 80',
@@ -49,6 +63,20 @@ t.test('message ids', (test) => {
   test.equal(decodeMessageId(ipv4.toLowerCase()), 0x1234_5678_9a, 'small letters are read too')
   for (const id of ['', 'C0', ipv4.slice(1), `${ipv4}00`, ipv6.slice(2), `${ipv4.slice(0, -1)}G`, `G${ipv4.slice(1)}`, 'x'.repeat(32)]) {
     test.throws(() => decodeMessageId(id), { code: 'ERR_INVALID_ARGUMENT' }, JSON.stringify(id))
+  }
+  test.end()
+})
+
+t.test('message ids one after the other', (test) => {
+  const hosts = ['192.168.7.9:10911', '[2001:db8::1]:10911'].map(encodeHost)
+  const offsets = [0, 0xff, 0x100, 0xffff, 0x1_0000, 0xffff_ffff, 0x1_0000_0000, 0x1234_5678_9abc, 0x1234_5678_9abd, 0x1234_5679_9abc, Number.MAX_SAFE_INTEGER, 1, -1]
+  for (const offset of offsets) {
+    for (const host of hosts) {
+      const offsetDigits = BigInt.asUintN(64, BigInt(offset)).toString(16).padStart(16, '0').toUpperCase()
+      const hostDigits = Buffer.from(host).toString('hex').toUpperCase()
+      test.equal(messageIdAt(hostDigits, offset), hostDigits + offsetDigits, `${offset}`)
+      test.equal(encodeMessageId(host, offset), hostDigits + offsetDigits, `${offset}`)
+    }
   }
   test.end()
 })

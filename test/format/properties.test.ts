@@ -51,7 +51,7 @@ t.test('what could not be read again is not written', (test) => {
 })
 
 t.test('reading', (test) => {
-  const read = (text: string): Record<string, string> => ({ ...decodeProperties(text) })
+  const read = (text: string): Record<string, string> => ({ ...decodeProperties(Buffer.from(text)) })
   test.same(read('a\u00011\u0002b\u00012'), { a: '1', b: '2' }, 'without a last separator')
   test.same(read('a\u00011\u0002b\u00012\u0002'), { a: '1', b: '2' }, 'with one')
   test.same(read('empty\u0001\u0002b\u00012'), { b: '2' }, 'an empty value is dropped')
@@ -62,10 +62,10 @@ t.test('reading', (test) => {
   test.same(read('\u0002\u0002\u0002a\u00011\u0002\u0002'), { a: '1' }, 'empty segments')
   test.same(read('a\u00011\u0002a\u00012'), { a: '2' }, 'the last of a name counts')
   test.same(read(''), {})
-  test.same(Object.keys(decodeProperties('__proto__\u00011\u0002b\u00012')), ['__proto__', 'b'], 'no name is special')
-  test.equal(Object.getPrototypeOf(decodeProperties('a\u00011')), null)
-  test.equal(decodeProperties('a\u00011\u0002b\u00012')['b'], '2')
-  test.equal(decodeProperties('a\u00011\u0002b\u00012')['c'], undefined)
+  test.same(Object.keys(decodeProperties(Buffer.from('__proto__\u00011\u0002b\u00012'))), ['__proto__', 'b'], 'no name is special')
+  test.equal(Object.getPrototypeOf(decodeProperties(Buffer.from('a\u00011'))), null)
+  test.equal(decodeProperties(Buffer.from('a\u00011\u0002b\u00012'))['b'], '2')
+  test.equal(decodeProperties(Buffer.from('a\u00011\u0002b\u00012'))['c'], undefined)
   test.end()
 })
 
