@@ -14,6 +14,9 @@ const memory = ['-Xms512m', '-Xmx3g', '-XX:MaxDirectMemorySize=4g']
 /** The JDK closes these to reflection, by which the engine unmaps its files. */
 const openings = ['java.nio', 'sun.nio.ch', 'java.lang', 'jdk.internal.ref'].map((name) => `--add-opens=java.base/${name}=ALL-UNNAMED`)
 
+/** It holds each file of each queue open. */
+const withManyFiles = ['sh', '-c', 'ulimit -n 100000 2> /dev/null; exec "$@"', 'sh']
+
 /** @returns what has to be installed, undefined when all is there */
 export function missingForJava() {
   const missing = ['java', 'javac', 'mvn'].filter((command) => spawnSync(command, ['-version'], { stdio: 'ignore' }).error !== undefined)
@@ -34,7 +37,7 @@ export function prepareJava(version, program) {
   const home = join(cache, version)
   const jars = fetchJars(version, home)
   return [
-    'java', ...memory,
+    ...withManyFiles, 'java', ...memory,
     // Whatever the engine writes outside of the store's directory goes to the cache.
     `-Duser.home=${join(home, 'home')}`, `-Drocketmq.client.logRoot=${join(home, 'logs')}`,
     `-Drmq.logback.configurationFile=${join(sources, 'rmq.logback.xml')}`,

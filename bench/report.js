@@ -1,67 +1,57 @@
-import { summarize } from './statistics.js'
-import { formatBytes, formatCount, formatMilliseconds, formatTable } from './table.js'
-import { rowsOf } from './workloads.js'
+import { describeMachineLine } from './results.js'
+import { formatBytes, formatCount, formatTable } from './table.js'
+import { formats } from './units.js'
 
-export function describeReport({ machine, java, rounds, workloads, rates }) {
-  const { processor, cores, memoryGigabytes, kernel, node, fileSystem, loadBefore } = machine
-  const versions = Object.keys(java?.engines ?? {})
+/** The rows of results.js as a table, a part for each workload. */
+export function describeReport({ machine, rounds, workloads, rows }) {
+  const runsOn = new Set(rows.map((row) => row.runsOn).filter((name) => name !== undefined))
   return [
-    `${processor}, ${cores} cores, ${memoryGigabytes} GiB; ${kernel}; Node ${node}; ${java === undefined ? 'without Java' : `Java ${java.version}`}`,
-    `${fileSystem}; load before ${loadBefore.toFixed(2)}; ${rounds === 1 ? '1 round' : `${rounds} rounds, interleaved`}`,
+    [describeMachineLine(machine), ...runsOn].join('; '),
+    `load before ${machine.loadBefore.toFixed(2)}; ${rounds === 1 ? '1 round' : `${rounds} rounds, interleaved`}`,
     '',
     formatTable([
-      ['per second, or time: median (min–max)', 'mqstore', ...versions.flatMap((version) => [`RocketMQ ${version}`, 'ratio'])],
-      ...workloads.flatMap((workload) => rowsOfWorkload(workload, rates[workload.name], versions)),
-    ]),
+      ['', 'side', 'median', 'least', 'most', 'ours is better by'],
+      ...workloads.flatMap((workload) => linesOf(workload, rows.filter((row) => row.workload === workload.name))),
+    ], 2),
   ].join('\n')
 }
 
-function rowsOfWorkload(workload, rates, versions) {
-  const { measures } = workload
-  const rows = measures.flatMap((measure) => rowsOf[measure].map((row) => ({ ...row, measure })))
+/** What a plot or a part of the table is headed by. */
+export function headingOf({ title, flushDiskType, messages, gibibytes, topics, queues }) {
+  const amount = [gibibytes === undefined ? [] : `${gibibytes} GiB`, messages === undefined ? [] : `${formatCount(messages)} messages`].flat()
+  return `${title}, ${flushDiskType}: ${amount.join(', ')}, ${formatCount(topics)} topics × ${queues} queues`
+}
+
+function linesOf(workload, rows) {
   return [
-    [headingOf(workload), '', ...versions.flatMap(() => ['', ''])],
-    ...rows.filter(({ needsJava }) => !needsJava || versions.length > 0).map((row) => rowOf(row, rates, versions)),
+    lineOf(headingOf(workload)),
+    ...dirtyLine(rows),
+    ...rows.flatMap((row, index) => {
+      const isFirst = rows[index - 1]?.title !== row.title
+      return [figuresOf(row, isFirst ? `  ${row.title}` : ''), ...noteLines(row)]
+    }),
   ]
 }
 
-function headingOf({ title, flushDiskType, messages, gibibytes, topics, queues }) {
-  const amount = messages === undefined ? `${gibibytes} GiB` : `${formatCount(messages)} messages`
-  return `${title}, ${flushDiskType}: ${amount}, ${topics} topics × ${queues} queues`
-}
-
-function rowOf({ title, measure, theirs, unit = 'rate', of }, rates, versions) {
+function figuresOf({ sideTitle, unit, median, min, max, ratio }, title) {
   const format = formats[unit]
-  const ours = valuesOf(rates.mqstore, measure, of)
-  const cells = versions.flatMap((version) => {
-    const values = valuesOf(rates[version] ?? {}, theirs, of)
-    if (values === undefined) return ['', '']
-    return [format(summarize(values)), hasRatio.has(unit) ? (summarize(ours).median / summarize(values).median).toFixed(2) : '']
-  })
-  return [`  ${title}`, format(summarize(ours)), ...cells]
+  return [title, sideTitle, format(median), format(min), format(max), ratio === undefined ? '' : ratio.toFixed(2)]
 }
 
-/** Of each round; where they are to be held against another figure, by which share they are less than that of the same round. */
-function valuesOf(rates, measure, of) {
-  const values = rates[measure]
-  return of === undefined ? values : values?.map((value, round) => 1 - value / rates[of][round])
+/** What is known of the worst round. */
+function noteLines({ notes, values, max }) {
+  return notes === undefined ? [] : [lineOf(`    ${notes[values.indexOf(max)]}`)]
 }
 
-const hasRatio = new Set(['rate', 'time', 'bytesPerSecond'])
-
-const formats = {
-  rate: (summary) => spread(summary, formatCount),
-  /** What happens once takes a time. */
-  time: ({ median, min, max }) => spread({ median: 1000 / median, min: 1000 / max, max: 1000 / min }, formatMilliseconds),
-  bytes: (summary) => spread(summary, formatBytes),
-  bytesPerSecond: (summary) => `${spread(summary, (bytes) => formatCount(bytes / 1e6))} MB`,
-  cost: ({ median, min, max }) => `${percents(median)} (${percents(min)} to ${percents(max)}) %`,
+/** Bytes of the whole machine that were not on the disk yet. */
+function dirtyLine(rows) {
+  const worst = (name) => Math.max(...rows.flatMap((row) => row[name].filter(Number.isFinite)))
+  const [before, most] = [worst('dirtyBytesBefore'), worst('dirtyBytesMost')]
+  if (!Number.isFinite(most)) return []
+  return [lineOf(`  dirty: ${formatBytes(before)} at most before a round, ${formatBytes(most)} in one`)]
 }
 
-function spread({ median, min, max }, format) {
-  return `${format(median)} (${format(min)}–${format(max)})`
-}
-
-function percents(share) {
-  return (share * 100).toFixed(1)
+/** A line of its own, which no column has to be as wide as. */
+function lineOf(text) {
+  return [text]
 }

@@ -1,22 +1,24 @@
-import { mkdirSync, realpathSync, writeFileSync } from 'node:fs'
+import { realpathSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { runCodecBenchmarks } from './codec.js'
 import { endProgress } from './demo/progress.js'
-import { javaVersion, missingForJava, prepareJava } from './java.js'
 import { describeMachine } from './machine.js'
 import { runObserveBenchmarks } from './observe.js'
 import { describeReport } from './report.js'
-import { ours, runRounds } from './rounds.js'
+import { makeRows } from './results.js'
+import { runRounds } from './rounds.js'
+import { saveReport } from './save.js'
 import { makeScratchDirectory } from './scratch-directory.js'
-import { smokeOf, workloads } from './workloads.js'
+import { findSides } from './sides.js'
+import { sized, smokeOf } from './sizes.js'
+import { workloads } from './workloads.js'
 
 /**
- * npm run bench -- [codec | observe] [--rounds N] [--only NAME]... [--gibibytes N] [--directory D] [--smoke] [--json]
+ * npm run bench -- [codec | observe] [--rounds N] [--only NAME]... [--gibibytes N] [--seconds N] [--messages N] [--directory D]
+ *   [--results D] [--smoke] [--json]
  *
- * Our store and that of RocketMQ at the same work; `codec` measures parts of lib/format instead, `observe` what
+ * Our store, those of RocketMQ and other packages at the same work; `codec` measures parts of lib/format instead, `observe` what
  * channels cost that nobody listens to. `--smoke` only shows that everything runs.
  */
 
@@ -26,7 +28,10 @@ const { values: given, positionals } = parseArgs({
     rounds: { type: 'string', default: '5' },
     only: { type: 'string', multiple: true },
     gibibytes: { type: 'string' },
+    seconds: { type: 'string' },
+    messages: { type: 'string' },
     directory: { type: 'string', default: tmpdir() },
+    results: { type: 'string' },
     smoke: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
   },
@@ -43,18 +48,19 @@ async function benchmarkStore() {
   const chosen = chooseWorkloads()
   const directory = makeScratchDirectory(realpathSync(given.directory), 'mqstore-bench-')
   const machine = describeMachine(directory)
-  const java = given.smoke ? undefined : findJava(chosen)
-  const rates = await runRounds({ workloads: chosen, sides: { mqstore: ours, ...java?.engines }, rounds, directory })
+  const sides = findSides(chosen, { withJava: !given.smoke })
+  const results = await runRounds({ workloads: chosen, sides, rounds, directory, settles: !given.smoke })
   endProgress()
-  const report = { machine, java, rounds, workloads: chosen, rates }
-  if (!given.smoke) save(report)
+  const report = { machine, rounds, workloads: chosen, rows: makeRows({ machine, workloads: chosen, sides, results }) }
   console.log(given.json ? JSON.stringify(report, null, 2) : describeReport(report))
+  // What runs in a moment is no result, unless it is asked for.
+  if (!given.smoke || given.results !== undefined) console.error(`Saved in ${saveReport(report, given.results)}`)
 }
 
 function chooseWorkloads() {
   const names = new Set(given.only?.flatMap(workloadsNamed))
-  const chosen = workloads.filter(({ name }) => given.only === undefined || names.has(name))
-  return given.smoke ? chosen.map(smokeOf) : chosen.map(withGibibytes)
+  const chosen = workloads.filter(({ name }) => given.only === undefined || names.has(name)).map((workload) => sized(workload, given))
+  return given.smoke ? chosen.map(smokeOf) : chosen
 }
 
 /** A name, or the beginning of several. */
@@ -64,32 +70,4 @@ function workloadsNamed(only) {
   const named = names.filter((name) => name.startsWith(`${only}-`))
   if (named.length === 0) throw new Error(`no workload ${only}; there are ${names.join(', ')}`)
   return named
-}
-
-/** What a slave has to catch up with is given in the command where it is to be more than takes no time. */
-function withGibibytes(workload) {
-  if (given.gibibytes === undefined || workload.gibibytes === undefined) return workload
-  const gibibytes = Number(given.gibibytes)
-  if (!(gibibytes > 0)) throw new Error(`--gibibytes is a number above 0, not ${given.gibibytes}`)
-  return { ...workload, gibibytes }
-}
-
-/** Those versions of RocketMQ that the workloads ask for, with the commands for each program. */
-function findJava(chosen) {
-  const missing = missingForJava()
-  if (missing !== undefined) {
-    console.error(`Without RocketMQ: that needs ${missing}, not found on this machine`)
-    return undefined
-  }
-  const engines = {}
-  for (const { engines: versions, program } of chosen) {
-    for (const version of versions) (engines[version] ??= {})[program] ??= prepareJava(version, program === 'store' ? 'Bench' : 'Replication')
-  }
-  return { version: javaVersion(), engines }
-}
-
-function save(report) {
-  const results = fileURLToPath(new URL('results', import.meta.url))
-  mkdirSync(results, { recursive: true })
-  writeFileSync(join(results, `${report.machine.date.replaceAll(':', '-')}.json`), `${JSON.stringify(report, null, 2)}\n`)
 }

@@ -1,8 +1,12 @@
-/** Columns side by side, the first to the left and the others to the right. */
-export function formatTable(rows) {
-  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)))
-  const formatCell = (cell, column) => (column === 0 ? cell.padEnd(widths[column]) : cell.padStart(widths[column]))
-  return rows.map((row) => row.map(formatCell).join('  ').trimEnd()).join('\n')
+/**
+ * Columns side by side, the first `left` to the left and the others to the right. A row of one cell is a line by itself.
+ * @param rows the first has all columns
+ */
+export function formatTable(rows, left = 1) {
+  const whole = rows.filter((row) => row.length > 1)
+  const widths = rows[0].map((_, column) => Math.max(...whole.map((row) => row[column].length)))
+  const formatCell = (cell, column) => (column < left ? cell.padEnd(widths[column]) : cell.padStart(widths[column]))
+  return rows.map((row) => (row.length === 1 ? row[0] : row.map(formatCell).join('  ')).trimEnd()).join('\n')
 }
 
 export function formatCount(number) {

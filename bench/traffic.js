@@ -2,16 +2,16 @@
 
 const host = '127.0.0.1:10911'
 /** One turn of the event loop now and then, as any writer would have it: flushes begin and end there. */
-const appendsPerTurn = 1000
+export const appendsPerTurn = 1000
 /** Made once, on both sides: a store is measured, and no concatenation. */
-const topicNames = Array.from({ length: 64 }, (_, number) => `bench-${number}`)
+const topicNames = Array.from({ length: 4096 }, (_, number) => `bench-${number}`)
 
-export function messageOf(number, { topics, queues }, body) {
+export function messageOf(number, { topics, queues, keys = 1 }, body) {
   return {
     topic: topicOf(number, topics),
-    queueId: ((number / topics) | 0) % queues,
+    queueId: queueOf(number, topics, queues),
     body,
-    properties: { TAGS: 'tagA', KEYS: `key${number}` },
+    properties: { TAGS: 'tagA', KEYS: keys === 1 ? `key${number}` : keysOf(number, keys) },
     bornHost: host,
     storeHost: host,
   }
@@ -19,6 +19,15 @@ export function messageOf(number, { topics, queues }, body) {
 
 export function topicOf(number, topics) {
   return topicNames[number % topics]
+}
+
+export function queueOf(number, topics, queues) {
+  return ((number / topics) | 0) % queues
+}
+
+/** The first is the one that a message with a single key has. */
+function keysOf(number, keys) {
+  return Array.from({ length: keys }, (_, index) => (index === 0 ? `key${number}` : `key${number}.${index}`)).join(' ')
 }
 
 export function bodyOf({ bodySize }) {
@@ -30,27 +39,55 @@ export function bodyOf({ bodySize }) {
 /** @param onTurn called with each turn of the event loop */
 export async function appendAll(store, workload, onTurn = () => {}) {
   const { messages } = workload
+  await appendRange(store, workload, 0, messages, onTurn)
+  return messages
+}
+
+/** The messages from number `from` on, and before `to`. */
+export async function appendRange(store, workload, from, to, onTurn = () => {}) {
   const body = bodyOf(workload)
-  for (let number = 0; number < messages; number++) {
+  for (let number = from; number < to; number++) {
     const { status } = store.append(messageOf(number, workload, body))
     if (status !== 'PUT_OK') throw new Error(status)
     if (number % appendsPerTurn !== 0) continue
     await new Promise(setImmediate)
     onTurn()
   }
+}
+
+/** Of one queue each, which is that of the batch's number. */
+export async function appendBatches(store, workload) {
+  const { messages, batchSize, topics, queues } = workload
+  const body = bodyOf(workload)
+  for (let first = 0; first < messages; first += batchSize) {
+    const { topic, queueId, bornHost, storeHost } = messageOf(first / batchSize, { topics, queues }, body)
+    const batch = { topic, queueId, bornHost, storeHost, messages: [] }
+    for (let number = first; number < Math.min(first + batchSize, messages); number++) {
+      batch.messages.push({ body, properties: { TAGS: 'tagA', KEYS: `key${number}` } })
+    }
+    const { status } = store.appendBatch(batch)
+    if (status !== 'PUT_OK') throw new Error(status)
+    if (first % (appendsPerTurn * batchSize) === 0) await new Promise(setImmediate)
+  }
   return messages
 }
 
-/** So many at a time as are to be in flight. Where nothing has to be waited for, there are turns of the event loop all the same. */
-export async function putAll(store, workload) {
+/**
+ * So many at a time as are to be in flight. Where nothing has to be waited for, there are turns of the event loop all the same.
+ * @param latencies what they are added to, from call to resolution
+ */
+export async function putAll(store, workload, latencies) {
   const { messages, inFlight } = workload
   const body = bodyOf(workload)
   let next = 0
   const putInTurn = async () => {
     while (next < messages) {
       const number = next++
-      const { status } = await store.put(messageOf(number, workload, body))
+      const message = messageOf(number, workload, body)
+      const called = latencies === undefined ? 0 : performance.now()
+      const { status } = await store.put(message)
       if (status !== 'PUT_OK') throw new Error(status)
+      latencies?.add(performance.now() - called)
       if (number % appendsPerTurn === 0) await new Promise(setImmediate)
     }
   }

@@ -1,0 +1,23 @@
+import { createRequire } from 'node:module'
+
+/**
+ * The packages that are compared with, and how each keeps a message in either mode. ASYNC_FLUSH: what is written survives the process, and
+ * the disk gets it soon. SYNC_FLUSH: it is on the disk before it is acknowledged.
+ */
+export const peers = {
+  lmdb: { ASYNC_FLUSH: 'noSync, and a sync every 500 ms', SYNC_FLUSH: 'synced with each commit' },
+  'classic-level': { ASYNC_FLUSH: 'log written, sync: false', SYNC_FLUSH: 'sync: true' },
+  'better-sqlite3': { ASYNC_FLUSH: 'WAL, synchronous = NORMAL', SYNC_FLUSH: 'WAL, synchronous = FULL' },
+}
+
+const require = createRequire(import.meta.url)
+
+/** Of the benchmark's own package, which nothing of the library depends on. */
+export function isInstalled(name) {
+  try {
+    require.resolve(name)
+    return true
+  } catch {
+    return false
+  }
+}
