@@ -1,13 +1,29 @@
 import type { CommitLog } from './commit-log'
 import { StoreError } from '../errors'
-import { viewOf } from '../format/bytes'
+import { partOf, viewOf } from '../format/bytes'
 import { MAGIC_V1, MAGIC_V2, Position, RECORD_LENGTH_MIN, readStoreTimestamp } from '../format/record'
 import { readLong } from '../format/long'
 import { StoredMessage } from '../format/stored-message'
+import type { Lease } from '../storage/lease'
 import type { Segment } from '../storage/segment'
 
 /** So small that no system has smaller ones. */
 const PAGE = 4096
+
+/** As large as the one that Node keeps for small buffers. */
+const SHARED_BLOCK = 8192
+
+/** Memory for copies of records. To make one takes longer than a copy, so that small copies share it. */
+class CopyBlock {
+  readonly bytes: Buffer
+  readonly view: DataView
+  used = 0
+
+  constructor(size: number) {
+    this.bytes = Buffer.allocUnsafeSlow(size)
+    this.view = viewOf(this.bytes)
+  }
+}
 
 /**
  * Reads single records of the log. Every length that comes from a file is checked against what is there, and what was
@@ -15,6 +31,7 @@ const PAGE = 4096
  */
 export class LogReader {
   readonly #log: CommitLog
+  #shared = new CopyBlock(SHARED_BLOCK)
 
   constructor(log: CommitLog) {
     this.#log = log
@@ -28,7 +45,7 @@ export class LogReader {
   bytes(offset: number, size: number, segment: Segment | undefined = this.#log.segmentOf(offset, size)): Buffer | undefined {
     if (segment === undefined) return undefined
     const from = offset - segment.fromOffset
-    const bytes = segment.mapping.bytes.subarray(from, from + size)
+    const bytes = partOf(segment.mapping.bytes, from, size)
     touchPages(bytes)
     segment.assertIntact(from, from + size)
     return bytes
@@ -36,30 +53,24 @@ export class LogReader {
 
   /** A copy of the record, as {@link bytes} has it. @throws ERR_CORRUPT, ERR_IO, ERR_FILE_REPLACED */
   message(offset: number, size: number, segment: Segment | undefined = this.#log.segmentOf(offset, size)): StoredMessage | undefined {
-    if (segment === undefined) return undefined
-    const copy = Buffer.allocUnsafe(size)
-    copyRecord(segment, offset, size, copy, 0)
-    return decode(offset, copy, viewOf(copy), 0, size)
+    return segment === undefined ? undefined : copyRecord(segment, offset, size, this.#blockFor(size))
   }
 
   /**
    * Copies of the records, next to each other in memory; undefined stands for one that the log does not hold.
-   * @param segmentOf the segment that holds it, where the reader has a lease on that
+   * @param lease holds their segments: the log may not have them any more
    * @throws as {@link message} does
    */
-  messages(offsets: readonly number[], sizes: readonly number[], totalSize: number, segmentOf: (offset: number) => Segment | undefined): (StoredMessage | undefined)[] {
-    const copies = Buffer.allocUnsafeSlow(totalSize)
-    const view = viewOf(copies)
-    let at = 0
-    return offsets.map((offset, index) => {
+  messages(offsets: readonly number[], sizes: readonly number[], totalSize: number, lease: Lease): (StoredMessage | undefined)[] {
+    const block = this.#blockFor(totalSize)
+    const messages: (StoredMessage | undefined)[] = []
+    for (let index = 0; index < offsets.length; index++) {
+      const offset = offsets[index]!
       const size = sizes[index]!
-      const segment = segmentOf(offset) ?? this.#log.segmentOf(offset, size)
-      if (segment === undefined) return undefined
-      copyRecord(segment, offset, size, copies, at)
-      const message = decode(offset, copies, view, at, at + size)
-      at += size
-      return message
-    })
+      const segment = lease.find(offset) ?? this.#log.segmentOf(offset, size)
+      messages.push(segment === undefined ? undefined : copyRecord(segment, offset, size, block))
+    }
+    return messages
   }
 
   /**
@@ -79,6 +90,12 @@ export class LogReader {
     const timestamp = readStoreTimestamp(segment.mapping.view, position)
     segment.assertIntact(position, position + RECORD_LENGTH_MIN)
     return timestamp
+  }
+
+  #blockFor(size: number): CopyBlock {
+    if (size > SHARED_BLOCK / 2) return new CopyBlock(size)
+    if (size > SHARED_BLOCK - this.#shared.used) this.#shared = new CopyBlock(SHARED_BLOCK)
+    return this.#shared
   }
 
   #sizeAt(offset: number): number | undefined {
@@ -106,15 +123,18 @@ function touchPages(bytes: Buffer): void {
   touched[0] = sum
 }
 
-function copyRecord(segment: Segment, offset: number, size: number, target: Buffer, position: number): void {
+function copyRecord(segment: Segment, offset: number, size: number, block: CopyBlock): StoredMessage {
   const from = offset - segment.fromOffset
-  target.set(segment.mapping.bytes.subarray(from, from + size), position)
+  const at = block.used
+  block.used += size
+  block.bytes.set(partOf(segment.mapping.bytes, from, size), at)
   segment.assertIntact(from, from + size)
+  return decode(offset, block, at, at + size)
 }
 
-function decode(offset: number, block: Buffer, view: DataView, from: number, to: number): StoredMessage {
+function decode(offset: number, { bytes, view }: CopyBlock, from: number, to: number): StoredMessage {
   try {
-    return new StoredMessage(block, view, from, to)
+    return new StoredMessage(bytes, view, from, to)
   } catch (error) {
     const { reason } = (error as StoreError).details
     throw new StoreError('ERR_CORRUPT', `the message at offset ${offset} is damaged: ${reason}`, { offset, reason })

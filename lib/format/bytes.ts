@@ -3,6 +3,14 @@ export function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
 }
 
+/** The class of every buffer, which `Buffer` itself is not. */
+const BufferView = Buffer[Symbol.species as never] as new (memory: ArrayBufferLike, from: number, length: number) => Buffer
+
+/** `length` bytes from `from` on, which must be there, not copied: `subarray` in a third of its time. */
+export function partOf(bytes: Buffer, from: number, length: number): Buffer {
+  return new BufferView(bytes.buffer, bytes.byteOffset + from, length)
+}
+
 /** Whether `expected` stands in `bytes` from `from` on; for a few bytes, where a call into the runtime costs more than the look. */
 export function standsAt(expected: Buffer, bytes: Buffer, from: number): boolean {
   for (let at = 0; at < expected.length; at++) if (bytes[from + at] !== expected[at]) return false

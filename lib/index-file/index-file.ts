@@ -38,12 +38,13 @@ const UNCHAINED_MAX = 256
 const chunk = Buffer.alloc(64 << 10)
 const chunkView = viewOf(chunk)
 
-/** What is asked of a file: a hash, and the store times between which to look. */
+/** What is asked of a file: a hash, the store times between which to look, and how many log offsets that pass. */
 export interface IndexWanted {
   keyHash: number
   begin: number
   end: number
   max: number
+  accepts(phyOffset: number): boolean
 }
 
 /**
@@ -188,11 +189,11 @@ export class IndexFile {
   }
 
   /**
-   * Calls back with the log offsets of matching entries, newest first, until that returns false.
+   * Adds the log offsets of matching entries to `found`, newest first, until those are `wanted.max`.
    * @throws ERR_IO where the disk does not provide what is on the way
    */
-  forEachMatch(wanted: IndexWanted, visit: (phyOffset: number) => boolean): void {
-    this.#walkChain(wanted, visit)
+  find(wanted: IndexWanted, found: number[]): void {
+    this.#walkChain(wanted, found)
     const fault = this.#forgetFaultedMap()
     if (fault === undefined) return
     const { path: file } = this
@@ -201,7 +202,7 @@ export class IndexFile {
     throw new StoreError('ERR_IO', message, { file, offset: fault, reason: 'a page of the map could not be had' })
   }
 
-  #walkChain(wanted: IndexWanted, visit: (phyOffset: number) => boolean): void {
+  #walkChain(wanted: IndexWanted, found: number[]): void {
     if (this.indexCount <= 1) return
     if (this.#slots !== undefined) this.#chain()
     const slot = wanted.keyHash % this.#geometry.slots
@@ -219,7 +220,8 @@ export class IndexFile {
       const time = this.beginTimestamp + timeDiff * SECOND
       const matches = keyHash === wanted.keyHash
       if (matches && time >= wanted.begin && time <= wanted.end) {
-        if (!visit(this.#phyOffset(entry))) return
+        const phyOffset = this.#phyOffset(entry)
+        if (wanted.accepts(phyOffset) && found.push(phyOffset) >= wanted.max) return
       }
       if (time < wanted.begin) return
       entry = this.#field(entry, EntryPosition.previous)

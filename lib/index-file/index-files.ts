@@ -3,7 +3,7 @@ import { StoreError, isStoreError } from '../errors'
 import { indexFileSize, keyHash } from '../format/index-layout'
 import { indexFileName, isIndexFileName, parseIndexFileName } from '../format/file-name'
 import type { Backend, Clock } from '../storage/ports'
-import { IndexFile, type IndexGeometry, type IndexSnapshot } from './index-file'
+import { IndexFile, type IndexGeometry, type IndexSnapshot, type IndexWanted } from './index-file'
 
 export interface IndexFilesOptions {
   backend: Backend
@@ -157,28 +157,21 @@ export class IndexFiles {
 
   /** The newest `max` matches with a store time in [begin, end] whose log offset passes `accepts`. */
   query(
-    topicHash: number, key: string, range: { begin: number; end: number; max: number }, accepts: (phyOffset: number) => boolean,
+    topicHash: number, key: string, { begin, end, max }: { begin: number; end: number; max: number }, accepts: (phyOffset: number) => boolean,
   ): IndexAnswer {
     const phyOffsets: number[] = []
-    const wanted = { ...range, keyHash: keyHash(topicHash, key) }
-    for (let index = this.#files.length - 1; index >= 0 && phyOffsets.length < range.max; index--) {
+    const wanted: IndexWanted = { keyHash: keyHash(topicHash, key), begin, end, max, accepts }
+    for (let index = this.#files.length - 1; index >= 0 && phyOffsets.length < max; index--) {
       const file = this.#files[index]!
-      if (file.overlaps(range.begin, range.end)) {
+      if (file.overlaps(begin, end)) {
         const wasDamaged = file.isDamaged
-        file.forEachMatch(wanted, (phyOffset) => {
-          if (accepts(phyOffset)) phyOffsets.push(phyOffset)
-          return phyOffsets.length < range.max
-        })
+        file.find(wanted, phyOffsets)
         if (file.isDamaged && !wasDamaged) this.#options.warn('the index is damaged, keys may not be found: the next open makes it again', file.path)
       }
-      if (file.beginTimestamp < range.begin) break
+      if (file.beginTimestamp < begin) break
     }
     const newest = this.#files[this.#files.length - 1]
-    return {
-      phyOffsets,
-      lastUpdateTimestamp: newest?.endTimestamp ?? 0,
-      lastUpdatePhyOffset: newest?.endPhyOffset ?? 0,
-    }
+    return { phyOffsets, lastUpdateTimestamp: newest?.endTimestamp ?? 0, lastUpdatePhyOffset: newest?.endPhyOffset ?? 0 }
   }
 
   /** Hands what is in memory to the file system. @throws ERR_DISK_FULL */

@@ -64,17 +64,20 @@ export class GetResult {
   /** The records as on disk, not copied: good until the result is released or revoked, or the store closed. */
   get buffers(): Buffer[] {
     this.#assertTakeable()
-    return this.commitLogOffsets.map((offset, index) => {
-      const bytes = this.#reader.bytes(offset, this.sizes[index]!, this.#lease.find(offset))
-      return bytes ?? gone(offset)
-    })
+    const buffers: Buffer[] = []
+    for (let index = 0; index < this.sizes.length; index++) {
+      const offset = this.commitLogOffsets[index]!
+      buffers.push(this.#reader.bytes(offset, this.sizes[index]!, this.#lease.find(offset)) ?? gone(offset))
+    }
+    return buffers
   }
 
   /** The messages. They own a copy of their bytes, one for all of them: who keeps one message of many for long copies it out. */
   get messages(): StoredMessage[] {
     this.#assertTakeable()
-    const messages = this.#reader.messages(this.commitLogOffsets, this.sizes, this.totalSize, (offset) => this.#lease.find(offset))
-    return messages.map((message, index) => message ?? gone(this.commitLogOffsets[index]!))
+    const messages = this.#reader.messages(this.commitLogOffsets, this.sizes, this.totalSize, this.#lease)
+    for (let index = 0; index < messages.length; index++) if (messages[index] === undefined) gone(this.commitLogOffsets[index]!)
+    return messages as StoredMessage[]
   }
 
   /** Gives the bytes back: {@link buffers} and {@link messages} can no longer be taken. Idempotent. */

@@ -1,5 +1,6 @@
 import type { StoreError } from '../errors'
 import type { ConsumeQueues } from '../consume-queue/consume-queues'
+import type { Topic } from '../consume-queue/topic-table'
 import { topicHash } from '../format/index-layout'
 import type { StoredMessage } from '../format/stored-message'
 import type { IndexFiles } from '../index-file/index-files'
@@ -29,15 +30,17 @@ export function queryByKey(context: QueryContext, request: QueryRequest): QueryR
   if (index === undefined) return result
   const begin = request.begin ?? 0
   const max = Math.min(request.max ?? defaultQueryMaxNum, maxMsgsNumBatch)
-  const hash = topicHash(request.topic)
-  const accepts = acceptance(context, request.topic)
+  const topic = context.queues.topics.find(request.topic)
+  const hash = topic?.hash ?? topicHash(request.topic)
+  const accepts = acceptance(context, topic)
   let end = request.end ?? Number.MAX_SAFE_INTEGER
   for (let round = 0; round < ROUNDS && end >= begin; round++) {
     const answer = index.query(hash, request.key, { begin, end, max }, accepts)
     result.indexLastUpdateTimestamp = answer.lastUpdateTimestamp
     result.indexLastUpdateOffset = answer.lastUpdatePhyOffset
     if (answer.phyOffsets.length === 0) break
-    const offsets = answer.phyOffsets.sort((left, right) => left - right)
+    const offsets = answer.phyOffsets
+    if (offsets.length > 1) offsets.sort((left, right) => left - right)
     for (const offset of offsets) {
       const message = tryRead(reader, offset)
       if (message === undefined) continue
@@ -53,10 +56,10 @@ export function queryByKey(context: QueryContext, request: QueryRequest): QueryR
 }
 
 /** Which messages may be found: those that are seen. The log has those of a queue that was deleted until their file goes. */
-function acceptance(context: QueryContext, topicName: string): (phyOffset: number) => boolean {
+function acceptance(context: QueryContext, topic: Topic | undefined): (phyOffset: number) => boolean {
   const { queues, reader } = context
   const visibleOffset = context.visibleOffset()
-  const deletedUpTo = queues.topics.find(topicName)?.deletedUpTo
+  const deletedUpTo = topic?.deletedUpTo
   if (deletedUpTo === undefined || deletedUpTo.size === 0) return (phyOffset) => phyOffset < visibleOffset
   const lastDeleted = Math.max(...deletedUpTo.values())
   return (phyOffset) => {

@@ -38,7 +38,8 @@ export class Lease {
 
   /** The segment held in which the byte at `offset` of the log is. */
   find(offset: number): Segment | undefined {
-    return this.#segments.find((segment) => offset >= segment.fromOffset && offset < segment.toOffset)
+    for (const segment of this.#segments) if (offset >= segment.fromOffset && offset < segment.toOffset) return segment
+    return undefined
   }
 
   /** Idempotent. */
