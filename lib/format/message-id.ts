@@ -1,6 +1,6 @@
 import { StoreError } from '../errors'
 import { IPV4_HOST_LENGTH, IPV6_HOST_LENGTH, type HostBytes } from './host'
-import { highWord } from './long'
+import { fromWords, highWord } from './long'
 
 /** The offset message id: upper-case hex of the store host (address, port) and the commit log offset. */
 export function encodeMessageId(storeHost: HostBytes, commitLogOffset: number): string {
@@ -37,13 +37,25 @@ function wordText(word: number): string {
 
 /** The commit log offset in a message id. */
 export function decodeMessageId(id: string): number {
-  const bytes = Buffer.from(id, 'hex')
-  const hostLength = bytes.length - 8
-  const wellFormed = bytes.length * 2 === id.length && (hostLength === IPV4_HOST_LENGTH || hostLength === IPV6_HOST_LENGTH)
-  if (!wellFormed) {
+  const hostLength = id.length / 2 - 8
+  if ((hostLength !== IPV4_HOST_LENGTH && hostLength !== IPV6_HOST_LENGTH) || !HEXADECIMAL.test(id)) {
     throw new StoreError('ERR_INVALID_ARGUMENT', `a message id has 32 or 56 hexadecimal digits, not ${JSON.stringify(id)}`, {
       value: id,
     })
   }
-  return Number(bytes.readBigInt64BE(hostLength))
+  return fromWords(wordAt(id, id.length - 16), wordAt(id, id.length - 8))
 }
+
+const HEXADECIMAL = /^[\dA-Fa-f]+$/
+
+function wordAt(digits: string, from: number): number {
+  let word = 0
+  for (let at = from; at < from + 8; at++) {
+    const code = digits.charCodeAt(at)
+    // Of letters, the lower bits count from 1.
+    word = (word << 4) | (code <= NINE ? code & 0xf : (code & 0xf) + 9)
+  }
+  return word
+}
+
+const NINE = 0x39
