@@ -33,9 +33,9 @@ const measurements = {
 
 const { workload, directory } = JSON.parse(process.argv[2])
 // Who opens a store has a process that has just begun; most else is measured as it is once the process has warmed up.
-if (workload.warmUpMessages !== undefined) {
+if (workload.warmUp !== undefined) {
   const warmUpDirectory = join(directory, 'warm-up')
-  await run({ ...workload, messages: workload.warmUpMessages }, warmUpDirectory)
+  await run({ ...workload, ...workload.warmUp }, warmUpDirectory)
   rmSync(warmUpDirectory, { recursive: true })
 }
 console.log(JSON.stringify(await run(workload, join(directory, 'measured'))))

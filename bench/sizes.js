@@ -10,19 +10,19 @@ export function sized(workload, given) {
     changed.messages = Math.round((workload.messages * changed.gibibytes) / workload.gibibytes)
   }
   // A warm-up is as large as what it is for, at most.
-  if (wanted.includes('messages') && changed.warmUpMessages > changed.messages) changed.warmUpMessages = changed.messages
+  if (wanted.includes('messages') && changed.warmUp?.messages > changed.messages) changed.warmUp = { ...changed.warmUp, messages: changed.messages }
   return withMessages(changed)
 }
 
 /** A workload in small, to see that it runs. */
 export function smokeOf(workload) {
-  const { program, gibibytes, image, messages, seconds } = workload
+  const { gibibytes, image, messages, seconds } = workload
   if (messages === undefined && gibibytes !== undefined) return { ...workload, gibibytes: 2 ** -10, warmUp: { gibibytes: 2 ** -12 } }
   const small = { ...workload, gibibytes: undefined, topics: Math.min(workload.topics, 16), messages: 2000, queries: 100 }
   if (seconds !== undefined) small.seconds = small.messages / small.perSecond
-  if (program === 'replication') return { ...small, warmUp: { messages: 200 } }
+  if (workload.warmUp !== undefined) small.warmUp = { messages: 200 }
   if (image !== undefined) small.settings = { mappedFileSizeCommitLog: 1 << 20 }
-  for (const [name, few] of [['warmUpMessages', 200], ['appended', 40_000], ['samples', 2], ['window', 500]]) {
+  for (const [name, few] of [['appended', 40_000], ['samples', 2], ['window', 500]]) {
     if (name in workload) small[name] = few
   }
   return small

@@ -1,6 +1,6 @@
 /**
  * What is measured. Every side does `measures` in turn on one store, each for all of `messages`, `query` for `queries`
- * keys; before that, the same on another store with `warmUpMessages`. Every message has a tag and one key, unless `keys` says how many.
+ * keys; before that, the same on another store with what `warmUp` says instead. Every message has a tag and one key, unless `keys` says how many.
  * `against` names the other sides: a version of RocketMQ, a package of peers/, or the ceiling.
  *
  * A workload with an `image` opens a store that is there already, in a process that has just begun: each round gets a copy
@@ -17,25 +17,27 @@ const append = { ...common, against: [...engines, ...peers, 'ceiling'], measures
 const put = { ...common, against: [...engines, ...peers], bodySize: 1024, measures: ['put'] }
 const syncPut = { ...put, flushDiskType: 'SYNC_FLUSH' }
 const crashed = { ...common, image: 'crashed', measures: ['open'] }
-/** With the same work before it, in small, on other stores. `scenario` is a function of replication/ours.js and java/Replication.java. */
+/** `scenario` is a function of replication/ours.js and java/Replication.java. */
 const pair = { ...common, program: 'replication', bodySize: 1024 }
+/** RocketMQ holds a file open for each queue; 20,000 files is what many a system allows, and it needs some besides. 4.9.7 is not for so many. */
+const many = { ...common, against: ['5.3.3'], topics: 2450, queues: 8, bodySize: 128 }
 /** What no other side does: it is held against itself. */
 const alone = { ...common, against: [] }
 
 export const workloads = [
-  { ...append, name: 'append-128', title: 'append, 128 B', bodySize: 128, messages: 2_000_000, warmUpMessages: 2_000_000 },
-  { ...append, name: 'append-1024', title: 'append, 1 KiB', bodySize: 1024, messages: 850_000, warmUpMessages: 850_000 },
-  { ...put, name: 'put-async-64', title: 'put, 1 KiB, 64 in flight', messages: 600_000, warmUpMessages: 600_000, inFlight: 64 },
+  { ...append, name: 'append-128', title: 'append, 128 B', bodySize: 128, messages: 2_000_000, warmUp: { messages: 2_000_000 } },
+  { ...append, name: 'append-1024', title: 'append, 1 KiB', bodySize: 1024, messages: 850_000, warmUp: { messages: 850_000 } },
+  { ...put, name: 'put-async-64', title: 'put, 1 KiB, 64 in flight', messages: 600_000, warmUp: { messages: 600_000 }, inFlight: 64 },
   {
     ...common, name: 'batch-32', title: 'batches of 32, 1 KiB', against: [...engines, ...peers], bodySize: 1024, batchSize: 32,
-    messages: 800_000, warmUpMessages: 800_000, measures: ['batch'],
+    messages: 800_000, warmUp: { messages: 800_000 }, measures: ['batch'],
   },
-  { ...syncPut, name: 'put-1', title: 'put, 1 KiB, 1 in flight', messages: 15_000, warmUpMessages: 5_000, inFlight: 1 },
-  { ...syncPut, name: 'put-16', title: 'put, 1 KiB, 16 in flight', messages: 100_000, warmUpMessages: 25_000, inFlight: 16 },
-  { ...syncPut, name: 'put-64', title: 'put, 1 KiB, 64 in flight', messages: 200_000, warmUpMessages: 50_000, inFlight: 64 },
-  { ...syncPut, name: 'put-512', title: 'put, 1 KiB, 512 in flight', messages: 300_000, warmUpMessages: 100_000, inFlight: 512 },
+  { ...syncPut, name: 'put-1', title: 'put, 1 KiB, 1 in flight', messages: 15_000, warmUp: { messages: 5_000 }, inFlight: 1 },
+  { ...syncPut, name: 'put-16', title: 'put, 1 KiB, 16 in flight', messages: 100_000, warmUp: { messages: 25_000 }, inFlight: 16 },
+  { ...syncPut, name: 'put-64', title: 'put, 1 KiB, 64 in flight', messages: 200_000, warmUp: { messages: 50_000 }, inFlight: 64 },
+  { ...syncPut, name: 'put-512', title: 'put, 1 KiB, 512 in flight', messages: 300_000, warmUp: { messages: 100_000 }, inFlight: 512 },
   {
-    ...common, name: 'latency', title: 'append at a steady pace, 1 KiB', bodySize: 1024, perSecond: 200_000, seconds: 60, warmUpMessages: 400_000,
+    ...common, name: 'latency', title: 'append at a steady pace, 1 KiB', bodySize: 1024, perSecond: 200_000, seconds: 60, warmUp: { messages: 400_000 },
     measures: ['steady'],
   },
   {
@@ -49,13 +51,10 @@ export const workloads = [
     settings: { mappedFileSizeCommitLog: 16 << 20 }, measures: ['open'],
   },
   {
-    ...common, name: 'queues-20000', title: 'append to 20,000 queues in turn, 128 B', against: ['5.3.3'], topics: 2500, queues: 8, bodySize: 128,
-    messages: 1_000_000, warmUpMessages: 100_000, measures: ['append'],
+    ...many, name: 'queues-20000', title: 'append to 19,600 queues in turn, 128 B', messages: 1_000_000, warmUp: { messages: 400_000, topics: 8 },
+    measures: ['append'],
   },
-  {
-    ...common, name: 'queues-20000-open', title: 'open 20,000 queues after a close', against: ['5.3.3'], topics: 2500, queues: 8, bodySize: 128,
-    messages: 400_000, image: 'closed', measures: ['open'],
-  },
+  { ...many, name: 'queues-20000-open', title: 'open 19,600 queues after a close', messages: 400_000, image: 'closed', measures: ['open'] },
   {
     ...alone, name: 'cold-reader', title: 'a reader of cold segments while appending, 1 KiB', bodySize: 1024, messages: 930_000, image: 'closed',
     appended: 800_000, pullsPerTurn: 4, measures: ['coldReader'],

@@ -10,6 +10,7 @@ import java.nio.file.Path;
 import java.nio.file.Paths;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Properties;
 import java.util.concurrent.ConcurrentHashMap;
@@ -42,9 +43,9 @@ public class Bench {
     private final JSONObject figures = new JSONObject(true);
     private DefaultMessageStore store;
 
-    private Bench(JSONObject workload, int messages) {
+    private Bench(JSONObject workload) {
         this.workload = workload;
-        this.messages = messages;
+        messages = workload.getIntValue("messages");
         topics = workload.getIntValue("topics");
         topicNames = new String[topics];
         for (int topic = 0; topic < topics; topic++) topicNames[topic] = "bench-" + topic;
@@ -60,11 +61,16 @@ public class Bench {
             Path directory = Paths.get(job.getString("directory"));
             // The same code on a store of its own first: what is measured is compiled code. Who opens a store that is
             // there has a process that has just begun.
-            if (workload.containsKey("warmUpMessages")) new Bench(workload, workload.getIntValue("warmUpMessages")).run(directory.resolve("warm-up"));
+            if (workload.containsKey("warmUp")) {
+                JSONObject warmUp = new JSONObject(new HashMap<>(workload));
+                warmUp.putAll(workload.getJSONObject("warmUp"));
+                new Bench(warmUp).run(directory.resolve("warm-up")).remove();
+            }
             System.gc();
-            System.out.println(new Bench(workload, workload.getIntValue("messages")).run(directory.resolve("measured")));
+            Bench measured = new Bench(workload).run(directory.resolve("measured"));
+            System.out.println(measured.figures);
             System.out.flush();
-            // The store's threads would keep the process alive.
+            // The store's threads would keep the process alive, and nobody needs what it would flush.
             Runtime.getRuntime().halt(0);
         } catch (Throwable error) {
             error.printStackTrace();
@@ -72,7 +78,7 @@ public class Bench {
         }
     }
 
-    private JSONObject run(Path directory) throws Exception {
+    private Bench run(Path directory) throws Exception {
         store = open(directory);
         JSONArray measures = workload.getJSONArray("measures");
         for (int index = 0; index < measures.size(); index++) {
@@ -82,9 +88,12 @@ public class Bench {
         }
         int whole = pull(true);
         if (whole != messages) throw new IllegalStateException(whole + " of " + messages + " messages are there, and whole");
+        return this;
+    }
+
+    private void remove() {
         store.shutdown();
         store.destroy();
-        return figures;
     }
 
     private void measure(String name) throws Exception {

@@ -22,7 +22,7 @@ const [name, job] = process.argv.slice(2)
 const { openPeer } = await import(`./${name}.js`)
 const { workload, directory } = JSON.parse(job)
 const warmUpDirectory = join(directory, 'warm-up')
-await run({ ...workload, messages: workload.warmUpMessages }, warmUpDirectory)
+await run({ ...workload, ...workload.warmUp }, warmUpDirectory)
 rmSync(warmUpDirectory, { recursive: true })
 console.log(JSON.stringify(await run(workload, join(directory, 'measured'))))
 
