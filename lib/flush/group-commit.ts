@@ -82,17 +82,20 @@ export class GroupCommit {
 
   async #run(): Promise<void> {
     try {
-      do {
+      for (let isWaitedFor = true; isWaitedFor; isWaitedFor = !this.#waiters.isEmpty) {
         const from = this.flushedOffset
         const to = this.#log.maxOffset
         const started = performance.now()
         this.flushing = { from, to, since: this.#clock.now() }
         await this.#log.flush(from, to)
+        this.flushing = undefined
         if (this.#failure !== undefined) break
         this.flushedOffset = to
-        this.#waiters.reached(to)
+        const letsGo = this.#waiters.reached(to)
         this.#events.onFlushed(from, to, performance.now() - started)
-      } while (!this.#waiters.isEmpty)
+        // Whoever is let go mostly puts again at once: the next flush is for all of them, instead of one for whoever is first.
+        if (letsGo) await nextTurn()
+      }
     } catch (cause) {
       const error = cause instanceof StoreError && cause.code === 'ERR_FILE_REPLACED' ? cause : flushFailed(cause)
       this.fail(error)
@@ -102,6 +105,10 @@ export class GroupCommit {
       this.#running = undefined
     }
   }
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
 }
 
 function flushFailed(cause: unknown): StoreError {

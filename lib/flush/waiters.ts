@@ -37,9 +37,9 @@ export class Waiters {
     return waiting
   }
 
-  /** It has come as far as `offset`. */
-  reached(offset: number): void {
-    this.#settle(offset, true)
+  /** It has come as far as `offset`. @returns whether somebody waited for that */
+  reached(offset: number): boolean {
+    return this.#settle(offset, true)
   }
 
   fail(error: StoreError): void {
@@ -61,10 +61,11 @@ export class Waiters {
     this.#cancelTimer = undefined
   }
 
-  #settle(offset: number, hasCome: boolean): void {
+  #settle(offset: number, hasCome: boolean): boolean {
     let done = 0
     while (done < this.#waiters.length && this.#waiters[done]!.offset <= offset) this.#waiters[done++]!.resolve(hasCome)
     if (done > 0) this.#waiters.splice(0, done)
+    return done > 0
   }
 
   /** Fires for the oldest, and is set again for the next. */

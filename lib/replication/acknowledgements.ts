@@ -87,12 +87,15 @@ export class Acknowledgements {
     }
   }
 
-  /** Waits until a message that is stored is as safe as the options say. @throws ERR_FLUSH_FAILED, ERR_FILE_REPLACED */
-  async waitFor(result: PutResult): Promise<PutResult> {
-    const { options, group } = this.#context
-    const isSync = options.flushDiskType === 'SYNC_FLUSH'
+  /** Waits until a message that is stored is as safe as the options say; not at all, where it is. @throws ERR_FLUSH_FAILED, ERR_FILE_REPLACED */
+  waitFor(result: PutResult): PutResult | Promise<PutResult> {
+    const isSync = this.#context.options.flushDiskType === 'SYNC_FLUSH'
     const waits = this.waitsForReplicas
-    if (!isSync && !waits) return result
+    return isSync || waits ? this.#waitFor(result, isSync, waits) : result
+  }
+
+  async #waitFor(result: PutResult, isSync: boolean, waits: boolean): Promise<PutResult> {
+    const { options, group } = this.#context
     const end = result.offset + result.bytes
     const flushing = isSync ? group.waitFor(end, options.syncFlushTimeout) : undefined
     if (!waits) return (await flushing!) ? result : this.#notFlushed(result)
