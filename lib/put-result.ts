@@ -44,7 +44,7 @@ export class PutResult {
   /** @internal */
   static stored(records: readonly PreparedRecord[], count: number, bytes: number): PutResult {
     const first = records[0]!
-    const offsets = count === 1 ? undefined : records.slice(0, count).map((record) => record.physicalOffset)
+    const offsets = count === 1 ? undefined : offsetsOf(records, count)
     return new PutResult(
       'PUT_OK', undefined, first.physicalOffset, bytes, first.queueOffset, first.storeTimestamp, count, first.storeHost, offsets,
     )
@@ -73,4 +73,10 @@ export class PutResult {
     const storeHost = this.#storeHost
     return (this.#offsets ?? [this.offset]).map((offset) => encodeMessageId(storeHost, offset)).join(',')
   }
+}
+
+function offsetsOf(records: readonly PreparedRecord[], count: number): number[] {
+  const offsets: number[] = []
+  for (let index = 0; index < count; index++) offsets.push(records[index]!.physicalOffset)
+  return offsets
 }

@@ -71,6 +71,7 @@ export class MessageStore extends StoreEmitter {
   readonly #backups: Backups
   readonly #growth: Replication['growth']
   readonly #isSync: boolean
+  readonly #flushesWithWrite: boolean
   #failure: StoreError | undefined
   #closing: Promise<void> | undefined
 
@@ -113,6 +114,7 @@ export class MessageStore extends StoreEmitter {
     const { options, log, queues, clock } = parts
     this.#parts = parts
     this.#isSync = options.flushDiskType === 'SYNC_FLUSH'
+    this.#flushesWithWrite = this.#isSync || !options.flushCommitLogTimed
     this.#reader = new LogReader(log)
     this.#encoder = new MessageEncoder(
       { ...options, delayLevels: parts.delayLevels, recordSizeMax: log.recordSizeMax }, queues.topics,
@@ -277,13 +279,13 @@ export class MessageStore extends StoreEmitter {
     }
     this.#arrivals.note(queue, maxOffset)
     this.#growth.note()
-    this.#flushSoon()
+    if (this.#flushesWithWrite) this.#flushSoon()
     return PutResult.stored(records, count, totalSize)
   }
 
   #flushSoon(): void {
     if (this.#isSync) this.#group.start()
-    else if (!this.#parts.options.flushCommitLogTimed) this.#schedule.flushLog()
+    else if (this.#flushesWithWrite) this.#schedule.flushLog()
   }
 
   #published(message: Message | MessageBatch, result: PutResult): PutResult {

@@ -45,8 +45,8 @@ export class PreparedRecord extends RecordFields {
 const RECORD_OVERHEAD_MAX = 65_536
 const HOSTS_REMEMBERED_MAX = 1024
 const DEFAULT_HOST = '127.0.0.1:0'
-const defaultHostBytes = encodeHost(DEFAULT_HOST)
 const NO_PROPERTIES: Properties = {}
+const NO_BODY = new Uint8Array(0)
 
 /**
  * Turns messages into records, and refuses what the engine would refuse, or would store so that it cannot be
@@ -64,9 +64,10 @@ export class MessageEncoder {
   readonly #topics: TopicTable
   /** Bytes of the largest record. */
   readonly #sizeMax: number
-  readonly #hosts = new Map<string, HostBytes>()
-  #lastHost = DEFAULT_HOST
-  #lastHostBytes = defaultHostBytes
+  /** Whether a separator stands behind the last property. */
+  readonly #endsWithSeparator: boolean
+  readonly #bornHosts = new KnownHosts()
+  readonly #storeHosts = new KnownHosts()
   /** Topics and properties of the records, one behind the other. */
   #frame = Buffer.allocUnsafeSlow(2 * PROPERTIES_LENGTH_MAX)
   #frameView = viewOf(this.#frame)
@@ -75,6 +76,7 @@ export class MessageEncoder {
   constructor(options: EncoderOptions, topics: TopicTable) {
     this.#options = options
     this.#topics = topics
+    this.#endsWithSeparator = options.compatibility === '5.3'
     this.#sizeMax = Math.min(options.maxMessageSize + RECORD_OVERHEAD_MAX, options.recordSizeMax)
   }
 
@@ -98,22 +100,27 @@ export class MessageEncoder {
     if (sysFlag & SysFlag.transactionMask) return illegal('a batch cannot be transactional')
     const parts: MessageBatch['messages'] = batch.messages
     if (!Array.isArray(parts) || parts.length === 0) return illegal('a batch holds at least one message')
-    const batchProperties = batch.properties ?? NO_PROPERTIES
+    const { properties: batchProperties, topic } = batch
+    const queueId = batch.queueId ?? 0
     this.#reserveFrame((parts.length + 1) * PROPERTIES_LENGTH_MAX)
     let bodyBytes = 0
+    // One for all parts: what is the batch's is the same in each.
+    const message: Message = { ...batch, body: NO_BODY, flag: 0, preparedTransactionOffset: 0 }
     for (const part of parts as MessageBatch['messages']) {
       assertMessage(part)
-      const { body, properties = NO_PROPERTIES, flag } = part
+      const { body } = part
       const refusal = checkBody(body)
       if (refusal !== undefined) return refusal
-      const merged = { ...properties, ...batchProperties }
-      if (Number(merged[PropertyName.DELAY]) > 0) return illegal('a batch cannot be delayed')
+      const own = part.properties ?? NO_PROPERTIES
+      const properties = batchProperties ? { ...own, ...batchProperties } : own
+      if (properties[PropertyName.DELAY] !== undefined && Number(properties[PropertyName.DELAY]) > 0) return illegal('a batch cannot be delayed')
       bodyBytes += body.length
       if (bodyBytes > this.#options.maxMessageSize) {
         return illegal(`the bodies of the batch have more than maxMessageSize ${this.#options.maxMessageSize} bytes`)
       }
-      const message = { ...batch, body, flag: flag ?? 0, preparedTransactionOffset: 0 }
-      const refused = this.#prepareAt(message, batch.topic, batch.queueId ?? 0, merged, now)
+      message.body = body
+      message.flag = part.flag ?? 0
+      const refused = this.#prepareAt(message, topic, queueId, properties, now)
       if (refused !== undefined) return refused
     }
     return undefined
@@ -158,7 +165,9 @@ export class MessageEncoder {
     const propertiesLengthAt = encodeTopic(magic, topic.bytes, frame, this.#frameView, tailFrom)
     const propertiesAt = propertiesLengthAt + PROPERTIES_LENGTH_SIZE
     const record = (this.records[this.count] ??= new PreparedRecord())
-    const tailTo = this.#encodeProperties(properties, propertiesAt, record.places, topic.hash)
+    const tailTo = this.#options.enabledAppendPropCRC
+      ? this.#encodeWithCrc(properties, propertiesAt, record.places, topic.hash)
+      : encodeProperties(properties, frame, propertiesAt, this.#endsWithSeparator, record.places, topic.hash)
     if (tailTo < 0) return this.#propertiesRefusal(properties, tailTo)
     if (isCutShort(frame, propertiesAt, tailTo)) return illegal('the properties hold zeros like those of a record that a crash has cut short')
     this.#frameView.setInt16(propertiesLengthAt, tailTo - propertiesAt)
@@ -173,8 +182,8 @@ export class MessageEncoder {
     record.magic = magic
     record.queueId = queueId
     record.flag = message.flag ?? 0
-    record.bornHost = this.#host(message.bornHost)
-    record.storeHost = this.#host(message.storeHost)
+    record.bornHost = this.#bornHosts.encode(message.bornHost)
+    record.storeHost = this.#storeHosts.encode(message.storeHost)
     record.sysFlag = withAddressFamilies(message.sysFlag ?? 0, record.bornHost, record.storeHost)
     record.bornTimestamp = message.bornTimestamp ?? now
     record.reconsumeTimes = message.reconsumeTimes ?? 0
@@ -229,9 +238,7 @@ export class MessageEncoder {
     return undefined
   }
 
-  #encodeProperties(properties: Properties, from: number, places: PropertyPlaces, topicHash: number): number {
-    const { compatibility, enabledAppendPropCRC } = this.#options
-    if (!enabledAppendPropCRC) return encodeProperties(properties, this.#frame, from, compatibility === '5.3', places, topicHash)
+  #encodeWithCrc(properties: Properties, from: number, places: PropertyPlaces, topicHash: number): number {
     const { [PropertyName.CRC32]: _, ...others } = properties
     const to = encodeProperties(others, this.#frame, from, true, places, topicHash)
     if (to < 0) return to
@@ -250,23 +257,30 @@ export class MessageEncoder {
     return { status: 'PROPERTIES_SIZE_EXCEEDED', reason }
   }
 
-  #host(text = DEFAULT_HOST): HostBytes {
-    if (text === this.#lastHost) return this.#lastHostBytes
+  #reserveFrame(bytes: number): void {
+    if (this.#frame.length >= bytes) return
+    this.#frame = Buffer.allocUnsafeSlow(bytes)
+    this.#frameView = viewOf(this.#frame)
+  }
+}
+
+/** Hosts come again and again, the one of the last message most of all. */
+class KnownHosts {
+  readonly #hosts = new Map<string, HostBytes>()
+  #last = DEFAULT_HOST
+  #lastBytes = encodeHost(DEFAULT_HOST)
+
+  encode(text = DEFAULT_HOST): HostBytes {
+    if (text === this.#last) return this.#lastBytes
     let bytes = this.#hosts.get(text)
     if (bytes === undefined) {
       if (this.#hosts.size >= HOSTS_REMEMBERED_MAX) this.#hosts.clear()
       bytes = encodeHost(text)
       this.#hosts.set(text, bytes)
     }
-    this.#lastHost = text
-    this.#lastHostBytes = bytes
+    this.#last = text
+    this.#lastBytes = bytes
     return bytes
-  }
-
-  #reserveFrame(bytes: number): void {
-    if (this.#frame.length >= bytes) return
-    this.#frame = Buffer.allocUnsafeSlow(bytes)
-    this.#frameView = viewOf(this.#frame)
   }
 }
 

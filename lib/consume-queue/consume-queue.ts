@@ -137,10 +137,11 @@ export class ConsumeQueue {
   }
 
   append(offset: number, size: number, tagsCode: number): void {
-    if (this.#count - this.#tailFrom === this.#tail.length / QUEUE_ENTRY_LENGTH) this.#makeRoom()
-    if (this.#written === this.#count) this.#owner.markPending(this)
-    writeQueueEntry(this.#tailView, (this.#count - this.#tailFrom) * QUEUE_ENTRY_LENGTH, offset, size, tagsCode)
-    this.#count++
+    const count = this.#count
+    if ((count - this.#tailFrom) * QUEUE_ENTRY_LENGTH === this.#tail.length) this.#makeRoom()
+    if (this.#written === count) this.#owner.markPending(this)
+    writeQueueEntry(this.#tailView, (count - this.#tailFrom) * QUEUE_ENTRY_LENGTH, offset, size, tagsCode)
+    this.#count = count + 1
     this.#logEnd = offset + size
   }
 

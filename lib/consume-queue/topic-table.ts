@@ -32,13 +32,23 @@ export function canNameDirectory(topic: string): boolean {
   return !/\p{Surrogate}/u.test(topic) && topic !== '' && topic !== '.' && topic !== '..' && !/[/\0]/.test(topic)
 }
 
+const RECENT_PLACES = 64
+
 export class TopicTable {
   readonly #topics = new Map<string, Topic>()
+  /** Those asked for lately, by the last character of their names: mostly another one for each of a handful of topics. */
+  readonly #recent: (Topic | undefined)[] = Array.from({ length: RECENT_PLACES })
   /** Of those with the same hash code, the one that was seen last. */
   readonly #byHash = new Map<number, Topic>()
 
   find(name: string): Topic | undefined {
-    return this.#topics.get(name)
+    if (typeof name !== 'string') return undefined
+    const place = name.charCodeAt(name.length - 1) & (RECENT_PLACES - 1)
+    const recent = this.#recent[place]
+    if (recent !== undefined && recent.name === name) return recent
+    const topic = this.#topics.get(name)
+    if (topic !== undefined) this.#recent[place] = topic
+    return topic
   }
 
   findOrAdd(name: string): Topic {

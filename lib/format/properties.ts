@@ -1,6 +1,6 @@
 import { asciiText } from './ascii-text'
 import { hashCodeOfBytes } from './java-string'
-import { KEY_SEPARATOR, PropertyPlaces } from './property-places'
+import { KEY_SEPARATOR, PropertyPlaces, type Place } from './property-places'
 import { RecentTexts } from './recent-texts'
 
 /**
@@ -54,24 +54,23 @@ export function encodeProperties(
 ): number {
   // `| 0` here and below: a position is an integer, which the compiler cannot know of a result that comes from a call.
   const start = position | 0
+  const { length } = target
   position = start
   places.clear(topicHash)
   for (const name in properties) {
     const value = properties[name]
     if (value === undefined || value === null) continue
     if (typeof value !== 'string') return NOT_TEXT
-    if ((name.length + value.length) * UTF8_BYTES_MAX + 2 > target.length - position) {
+    if ((name.length + value.length) * UTF8_BYTES_MAX + 2 > length - position) {
       const exact = Buffer.byteLength(name) + Buffer.byteLength(value) + 2
-      if (exact > target.length - position) return TOO_LONG
+      if (exact > length - position) return TOO_LONG
     }
     const place = places.of(name)
-    position = (place === undefined ? writeText(target, position, name, NAME_VALUE_SEPARATOR, 0) : writeBytes(target, position, place.name)) | 0
+    position = (place === undefined ? writeText(target, position, name, NAME_VALUE_SEPARATOR, undefined) : writeBytes(target, position, place.name)) | 0
     if (position < 0) return position
     target[position++] = NAME_VALUE_SEPARATOR
-    const from = position
-    position = writeText(target, position, value, PROPERTY_SEPARATOR, place === undefined ? 0 : place.seed) | 0
+    position = writeText(target, position, value, PROPERTY_SEPARATOR, place) | 0
     if (position < 0) return position
-    if (place !== undefined) place.set(from, position, textHash, textHoldsSpace)
     target[position++] = PROPERTY_SEPARATOR
   }
   if (position > start && !endWithSeparator) position--
@@ -83,22 +82,19 @@ function writeBytes(target: Buffer, position: number, bytes: Buffer): number {
   return position + bytes.length
 }
 
-/** Of the text written last: Java's hash code, gone on with from a seed, and whether it holds a space. */
-let textHash = 0
-let textHoldsSpace = false
-
 /**
  * Writes `text`, in which no character from `lowest` to the separator of pairs may stand. A loop wins over calls into
  * the runtime for the short ASCII strings that names, tags and keys are; and its characters are at hand for the hash code.
+ * @param place filled, unless the text decides nothing
  */
-function writeText(target: Buffer, position: number, text: string, lowest: number, seed: number): number {
+function writeText(target: Buffer, position: number, text: string, lowest: number, place: Place | undefined): number {
   const length = text.length
-  let hash = seed | 0
+  if (length > SHORT_TEXT) return writeLongText(target, position, text, lowest, place)
+  let hash = place === undefined ? 0 : place.seed | 0
   let holdsSpace = false
-  let index = length > SHORT_TEXT ? length : 0
-  for (; index < length; index++) {
+  for (let index = 0; index < length; index++) {
     const code = text.charCodeAt(index)
-    if (code > 0x7f) break
+    if (code > 0x7f) return writeLongText(target, position, text, lowest, place)
     if (code <= KEY_SEPARATOR) {
       if (code <= PROPERTY_SEPARATOR && code >= lowest) return HOLDS_SEPARATOR
       holdsSpace ||= code === KEY_SEPARATOR
@@ -106,17 +102,14 @@ function writeText(target: Buffer, position: number, text: string, lowest: numbe
     target[position + index] = code
     hash = (Math.imul(hash, 31) + code) | 0
   }
-  if (index < length || length > SHORT_TEXT) return writeLongText(target, position, text, lowest, seed)
-  textHash = hash
-  textHoldsSpace = holdsSpace
+  if (place !== undefined) place.set(position, position + length, hash, holdsSpace)
   return position + length
 }
 
-function writeLongText(target: Buffer, position: number, text: string, lowest: number, seed: number): number {
+function writeLongText(target: Buffer, position: number, text: string, lowest: number, place: Place | undefined): number {
   if (text.includes('\u0002') || (lowest === NAME_VALUE_SEPARATOR && text.includes('\u0001'))) return HOLDS_SEPARATOR
   const end = position + target.utf8Write(text, position)
-  textHash = hashCodeOfBytes(target, position, end, seed)
-  textHoldsSpace = text.includes(' ')
+  if (place !== undefined) place.set(position, end, hashCodeOfBytes(target, position, end, place.seed), text.includes(' '))
   return end
 }
 
