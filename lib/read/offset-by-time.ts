@@ -1,16 +1,27 @@
 import type { CommitLog } from '../commit-log/commit-log'
 import type { ConsumeQueue } from '../consume-queue/consume-queue'
+import { PREFILL_SIZE, entryOffset, entrySize } from '../format/queue-entry'
 import type { LogReader } from '../commit-log/log-reader'
 
 export interface TimeSearch {
   queue: ConsumeQueue
   log: CommitLog
   reader: LogReader
+  marks: TimeMarks
   minOffset: number
   /** One past the last visible offset. */
   maxOffset: number
   timestamp: number
 }
+
+/** Store times of some messages of a queue, by their offsets: what a search has met with. The next one may find them wrong. */
+export type TimeMarks = Map<number, number>
+
+/** Messages from a mark to the next: their queue entries are read at once. */
+const MARK_DISTANCE = 128
+const MARKS_MAX = 16_384
+/** Behind this there are none: their numbers have 31 bits. */
+const MARKED_MAX = MARK_DISTANCE * 2 ** 31
 
 /**
  * 5.3: `lower` is the first message stored at the time or later, `upper` the last one stored then or
@@ -19,18 +30,51 @@ export interface TimeSearch {
 export function offsetByTime(search: TimeSearch, boundary: 'lower' | 'upper'): number {
   const { minOffset, maxOffset, timestamp } = search
   if (maxOffset <= minOffset) return minOffset
-  const firstAtOrAfter = (time: number): number => {
-    let low = minOffset
-    let high = maxOffset
-    while (low < high) {
-      const middle = Math.floor((low + high) / 2)
-      if (timeAt(search, middle) < time) low = middle + 1
-      else high = middle
-    }
-    return low
+  if (boundary === 'lower') return firstAtOrAfter(search, timestamp)
+  return Math.max(minOffset, firstAtOrAfter(search, timestamp + 1) - 1)
+}
+
+function firstAtOrAfter(search: TimeSearch, time: number): number {
+  const { minOffset, maxOffset, marks, queue } = search
+  if (maxOffset > MARKED_MAX) return firstBetween(search, time, minOffset, maxOffset)
+  let before = Math.floor(minOffset / MARK_DISTANCE)
+  let behind = Math.floor((maxOffset - 1) / MARK_DISTANCE) + 1
+  while (behind - before > 1) {
+    // Of the marks between, the one whose number ends in the most zeros: while the queue grows, searches meet with the same ones.
+    const bits = 31 - Math.clz32(before ^ (behind - 1))
+    const mark = ((behind - 1) >> bits) << bits
+    if (timeOfMark(search, mark * MARK_DISTANCE) < time) before = mark
+    else behind = mark
   }
-  if (boundary === 'lower') return firstAtOrAfter(timestamp)
-  return Math.max(minOffset, firstAtOrAfter(timestamp + 1) - 1)
+  const low = Math.max(minOffset, before * MARK_DISTANCE)
+  const high = Math.min(maxOffset, behind * MARK_DISTANCE)
+  queue.entriesFrom(low)
+  const found = firstBetween(search, time, low, high)
+  const agrees = (found > low || low === minOffset) && (found < high || high === maxOffset || timeAt(search, high) >= time)
+  if (agrees) return found
+  // The queue has been made anew since, or clocks went back.
+  marks.clear()
+  return firstBetween(search, time, minOffset, maxOffset)
+}
+
+function firstBetween(search: TimeSearch, time: number, low: number, high: number): number {
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2)
+    if (timeAt(search, middle) < time) low = middle + 1
+    else high = middle
+  }
+  return low
+}
+
+function timeOfMark(search: TimeSearch, offset: number): number {
+  const { marks } = search
+  let time = marks.get(offset)
+  if (time === undefined) {
+    time = timeAt(search, offset)
+    if (marks.size >= MARKS_MAX) marks.clear()
+    marks.set(offset, time)
+  }
+  return time
 }
 
 /**
@@ -67,9 +111,9 @@ export function nearestOffsetByTime(search: TimeSearch): number {
 /** Lost messages have no time: they go with the one before them. */
 function timeAt({ queue, reader, minOffset }: TimeSearch, index: number): number {
   for (let at = index; at >= minOffset; at--) {
-    const time = reader.storeTimestamp(queue.offsetAt(at))
-    const isOwn = queue.sizeAt(at) !== 0x7fff_ffff
-    if (isOwn) return time
+    const { view, position, count } = queue.entriesFrom(at)
+    if (count === 0) return reader.storeTimestamp(0)
+    if (entrySize(view, position) !== PREFILL_SIZE) return reader.storeTimestamp(entryOffset(view, position))
   }
   return -1
 }

@@ -1,10 +1,11 @@
 import type { CommitLog } from '../commit-log/commit-log'
 import type { LogReader } from '../commit-log/log-reader'
+import type { ConsumeQueue } from '../consume-queue/consume-queue'
 import type { ConsumeQueues } from '../consume-queue/consume-queues'
 import { compareTexts } from '../format/compare-texts'
 import type { OffsetByTimeRequest, QueueInfo } from '../types'
 import { visibleMaxOffset } from './get'
-import { nearestOffsetByTime, offsetByTime } from './offset-by-time'
+import { nearestOffsetByTime, offsetByTime, type TimeMarks } from './offset-by-time'
 
 export interface QueueQueriesContext {
   log: CommitLog
@@ -18,6 +19,7 @@ export interface QueueQueriesContext {
 /** What there is to know of queues without reading their messages. */
 export class QueueQueries {
   readonly #context: QueueQueriesContext
+  readonly #marks = new WeakMap<ConsumeQueue, TimeMarks>()
 
   constructor(context: QueueQueriesContext) {
     this.#context = context
@@ -55,7 +57,19 @@ export class QueueQueries {
     const { log, queues, reader, compatibility } = this.#context
     const queue = queues.find(topic, queueId)
     if (queue === undefined) return 0
-    const search = { queue, log, reader, timestamp, minOffset: this.minOffset(topic, queueId), maxOffset: this.maxOffset(topic, queueId) }
+    const search = {
+      queue, log, reader, timestamp, marks: this.#marksOf(queue),
+      minOffset: queue.minOffset(log.minOffset), maxOffset: visibleMaxOffset(queue, this.#context.visibleOffset()),
+    }
     return compatibility === '4.9' ? nearestOffsetByTime(search) : offsetByTime(search, boundary)
+  }
+
+  #marksOf(queue: ConsumeQueue): TimeMarks {
+    let marks = this.#marks.get(queue)
+    if (marks === undefined) {
+      marks = new Map()
+      this.#marks.set(queue, marks)
+    }
+    return marks
   }
 }
