@@ -1,4 +1,4 @@
-import { headingOf } from './report.js'
+import { describeAmount } from './report.js'
 import { describeMachineLine } from './results.js'
 import { formats } from './units.js'
 
@@ -10,7 +10,8 @@ const valueWidth = 170
 const barsWidth = width - labelWidth - valueWidth
 const barHeight = 16
 const rowGap = 16
-const top = 66
+const titleHeight = 30
+const lineHeight = 16
 
 /** Read in the light and in the dark, whatever it is laid on. */
 const style = `
@@ -34,25 +35,35 @@ const style = `
 export function plotWorkload(workload, { machine, rounds, rows }) {
   const own = rows.filter((row) => row.workload === workload.name)
   const groups = [...new Set(own.map(({ title }) => title))].map((title) => own.filter((row) => row.title === title))
-  let y = top
+  const lead = [
+    describeAmount(workload),
+    `Medians of ${rounds === 1 ? '1 round' : `${rounds} rounds`}, with least and most; × says how much better mqstore is`,
+  ]
+  const { fileSystem, ...hardware } = machine
+  const foot = [...describeDurability(workload, own), describeMachineLine(hardware), fileSystem]
+  let y = titleHeight + lead.length * lineHeight + rowGap
   const parts = groups.map((group) => {
     const part = drawGroup(group, y)
     y += (group.length + 1) * (barHeight + 4) + rowGap
     return part
   })
-  const durabilities = new Set(own.map(({ sideTitle, durability }) => (durability === workload.flushDiskType ? durability : `${sideTitle}: ${durability}`)))
-  const height = y + 34
+  const height = y + foot.length * lineHeight + 6
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img">`,
     `  <style>${style}</style>`,
-    text(12, 24, headingOf(workload), 'heading'),
-    text(12, 44, `Medians of ${rounds === 1 ? '1 round' : `${rounds} rounds`}, with least and most; × is how much better mqstore is`, 'quiet'),
+    text(12, 24, workload.title, 'heading'),
+    ...lead.map((line, index) => text(12, titleHeight + (index + 1) * lineHeight - 4, line, 'quiet')),
     ...parts,
-    text(12, y + 6, [...durabilities].join('; '), 'quiet'),
-    text(12, y + 22, describeMachineLine(machine), 'quiet'),
+    ...foot.map((line, index) => text(12, y + index * lineHeight + 6, line, 'quiet')),
     '</svg>',
     '',
   ].join('\n')
+}
+
+/** Once for all that have the store's own mode, and for each side that has another. */
+function describeDurability({ flushDiskType }, rows) {
+  const others = rows.filter(({ durability }) => durability !== flushDiskType).map(({ sideTitle, durability }) => `${sideTitle}: ${durability}`)
+  return [`Durability: ${flushDiskType}`, ...new Set(others)]
 }
 
 /** Rows of one title, which have a scale of their own. */

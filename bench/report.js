@@ -16,15 +16,14 @@ export function describeReport({ machine, rounds, workloads, rows }) {
   ].join('\n')
 }
 
-/** What a plot or a part of the table is headed by. */
-export function headingOf({ title, flushDiskType, messages, gibibytes, topics, queues }) {
-  const amount = [gibibytes === undefined ? [] : `${gibibytes} GiB`, messages === undefined ? [] : `${formatCount(messages)} messages`].flat()
-  return `${title}, ${flushDiskType}: ${amount.join(', ')}, ${formatCount(topics)} topics × ${queues} queues`
+export function describeAmount({ flushDiskType, messages, gibibytes, topics, queues }) {
+  const amounts = [...(gibibytes === undefined ? [] : [`${gibibytes} GiB`]), ...(messages === undefined ? [] : [`${formatCount(messages)} messages`])]
+  return `${flushDiskType}: ${amounts.join(', ')}, ${formatCount(topics)} topics × ${queues} queues`
 }
 
 function linesOf(workload, rows) {
   return [
-    lineOf(headingOf(workload)),
+    lineOf(`${workload.title}, ${describeAmount(workload)}`),
     ...dirtyLine(rows),
     ...rows.flatMap((row, index) => {
       const isFirst = rows[index - 1]?.title !== row.title

@@ -6,6 +6,8 @@ import { summarize } from './statistics.js'
  * how durable it was and on what machine. `ratio` is how much better ours is than that side, by the medians: above 1 it is better.
  */
 
+const own = 'mqstore'
+
 /** Where more is better, and where less is; of the others no ratio says anything. */
 const ratios = {
   rate: (ours, theirs) => ours / theirs,
@@ -13,40 +15,32 @@ const ratios = {
   milliseconds: (ours, theirs) => theirs / ours,
 }
 
-/** @param results of runRounds */
+/** @param measured.results of runRounds */
 export function makeRows({ machine, workloads, sides, results }) {
   const machineLine = describeMachineLine(machine)
-  return workloads.flatMap((workload) =>
-    rowsOfWorkload(workload).flatMap((row) => {
-      const oursValues = valuesOf(results[workload.name].mqstore, { ...row, figure: row.ours })
-      return Object.entries(results[workload.name]).flatMap(([side, rounds]) => {
-        if (row.onlyTheirs && side === 'mqstore') return []
-        const values = valuesOf(rounds, side === 'mqstore' ? { ...row, figure: row.ours } : row)
-        if (values.length === 0) return []
-        return [{
-          workload: workload.name,
-          title: row.title,
-          side,
-          ...describeSide(sides[side]),
-          figure: row.of === undefined ? row.figure : `${row.figure} less than ${row.of}`,
-          unit: row.unit,
-          ...describeWork(workload),
-          durability: sides[side].durability?.[workload.flushDiskType] ?? workload.flushDiskType,
-          machine: machineLine,
-          ...summarize(values),
-          ...(side === 'mqstore' || oursValues.length === 0 ? {} : ratioOf(row.unit, oursValues, values)),
-          values,
-          ...notesOf(rounds, row.figure),
-          dirtyBytesBefore: rounds.map(({ dirty }) => dirty.before),
-          dirtyBytesMost: rounds.map(({ dirty }) => dirty.most),
-        }]
-      })
-    }),
-  )
+  return workloads.flatMap((workload) => {
+    const rounds = results[workload.name]
+    return rowsOfWorkload(workload).flatMap((row) =>
+      Object.keys(rounds).filter((side) => hasFigure(row, side, rounds)).map((side) => ({
+        workload: workload.name,
+        title: row.title,
+        side,
+        ...describeSide(sides[side]),
+        figure: row.of === undefined ? figureOf(row, side) : `${row.figure} less than ${row.of}`,
+        unit: row.unit,
+        ...describeWork(workload),
+        durability: sides[side].durability?.[workload.flushDiskType] ?? workload.flushDiskType,
+        machine: machineLine,
+        ...describeFigures(row, side, rounds),
+        dirtyBytesBefore: rounds[side].map(({ dirty }) => dirty.before),
+        dirtyBytesMost: rounds[side].map(({ dirty }) => dirty.most),
+      })),
+    )
+  })
 }
 
 export function describeMachineLine({ processor, cores, memoryGigabytes, kernel, node, fileSystem }) {
-  return `${processor}, ${cores} cores, ${memoryGigabytes} GiB; ${kernel}; Node ${node}; ${fileSystem}`
+  return [`${processor}, ${cores} cores, ${memoryGigabytes} GiB`, kernel, `Node ${node}`, fileSystem].filter((part) => part !== undefined).join('; ')
 }
 
 function describeSide({ title, runsOn }) {
@@ -57,16 +51,25 @@ function describeWork({ messages, gibibytes, bodySize, topics, queues, keys = 1,
   return { messages, gibibytes, bodySize, topics, queues, keys, inFlight, batchSize, perSecond }
 }
 
-function ratioOf(unit, ours, theirs) {
-  return unit in ratios ? { ratio: ratios[unit](summarize(ours).median, summarize(theirs).median) } : {}
+function hasFigure(row, side, rounds) {
+  return !(row.onlyTheirs && side === own) && figureOf(row, side) in (rounds[side][0]?.figures ?? {})
 }
 
-/** Of each round; a share is by how much less the figure is than the other of the same round. */
-function valuesOf(rounds, { figure, of }) {
-  const measured = rounds.map(({ figures }) => figures).filter((figures) => figure in figures)
-  return measured.map((figures) => (of === undefined ? figures[figure] : 1 - figures[figure] / figures[of]))
+/** Median and spread, how much better ours is, all values, and what there is to say of them. */
+function describeFigures(row, side, rounds) {
+  const figure = figureOf(row, side)
+  const values = valuesOf(rounds[side], figure, row.of)
+  const notes = rounds[side].map((round) => round.notes[figure])
+  const ours = side === own || rounds[own].length === 0 ? undefined : summarize(valuesOf(rounds[own], row.ours, row.of))
+  const ratio = ours && ratios[row.unit]?.(ours.median, summarize(values).median)
+  return { ...summarize(values), ...(ratio === undefined ? {} : { ratio }), values, ...(notes.every((note) => note === undefined) ? {} : { notes }) }
 }
 
-function notesOf(rounds, figure) {
-  return rounds.some(({ notes }) => figure in notes) ? { notes: rounds.map(({ notes }) => notes[figure]) } : {}
+function figureOf(row, side) {
+  return side === own ? row.ours : row.figure
+}
+
+/** Of each round; where they are to be held against another figure, by which share they are less than that of the same round. */
+function valuesOf(rounds, figure, of) {
+  return rounds.map(({ figures }) => (of === undefined ? figures[figure] : 1 - figures[figure] / figures[of]))
 }

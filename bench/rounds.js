@@ -13,23 +13,29 @@ const imageMaker = fileURLToPath(new URL('image.js', import.meta.url))
  * for all; the side that goes first changes from round to round.
  * @param options.sides see sides.js; each does the workloads that name it, and ours does all
  * @param options.settles whether the disk is at rest and the page cache empty before each
- * @returns for each workload and side what each round gave: figures, notes on them, and the dirty bytes
+ * @returns for each workload and side what each round gave: figures, notes on them, and the dirty bytes; and which rounds failed, since
+ * what the others have measured in an hour is not lost for one
  */
 export async function runRounds({ workloads, sides, rounds, directory, settles }) {
   const results = Object.fromEntries(workloads.map((workload) => [workload.name, Object.fromEntries(sidesOf(workload, sides).map((side) => [side, []]))]))
+  const failures = []
   for (let round = 0; round < rounds; round++) {
     for (const workload of workloads) {
       const order = sidesOf(workload, sides)
       if (round % 2 === 1) order.reverse()
       for (const side of order) {
         showProgress(`round ${round + 1} of ${rounds}: ${workload.title}, ${sides[side].title}`)
-        const image = workload.image === undefined ? undefined : makeImage(workload, directory)
         const command = sides[side].commands[workload.program]
-        results[workload.name][side].push(await runOnce(command, { workload, round }, { parent: directory, image, settles }))
+        try {
+          const image = workload.image === undefined ? undefined : makeImage(workload, directory)
+          results[workload.name][side].push(await runOnce(command, { workload, round }, { parent: directory, image, settles }))
+        } catch (error) {
+          failures.push({ workload: workload.name, side, round: round + 1, message: error.stderr || error.message })
+        }
       }
     }
   }
-  return results
+  return { results, failures }
 }
 
 function sidesOf({ against }, sides) {

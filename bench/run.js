@@ -49,10 +49,12 @@ async function benchmarkStore() {
   const directory = makeScratchDirectory(realpathSync(given.directory), 'mqstore-bench-')
   const machine = describeMachine(directory)
   const sides = findSides(chosen, { withJava: !given.smoke })
-  const results = await runRounds({ workloads: chosen, sides, rounds, directory, settles: !given.smoke })
+  const { results, failures } = await runRounds({ workloads: chosen, sides, rounds, directory, settles: !given.smoke })
   endProgress()
-  const report = { machine, rounds, workloads: chosen, rows: makeRows({ machine, workloads: chosen, sides, results }) }
+  const report = { machine, rounds, workloads: chosen, rows: makeRows({ machine, workloads: chosen, sides, results }), failures }
   console.log(given.json ? JSON.stringify(report, null, 2) : describeReport(report))
+  for (const { workload, side, round, message } of failures) console.error(`${workload}, ${sides[side].title}, round ${round} failed: ${message}`)
+  if (failures.length > 0) process.exitCode = 1
   // What runs in a moment is no result, unless it is asked for.
   if (!given.smoke || given.results !== undefined) console.error(`Saved in ${saveReport(report, given.results)}`)
 }

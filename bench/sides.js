@@ -10,7 +10,7 @@ import { isInstalled, peers } from './peers/peers.js'
 
 const scriptOf = (name) => [process.execPath, fileURLToPath(new URL(name, import.meta.url))]
 
-export const ours = { title: 'mqstore', commands: { store: scriptOf('ours.js'), replication: scriptOf('replication/ours.js') } }
+const ours = { title: 'mqstore', commands: { store: scriptOf('ours.js'), replication: scriptOf('replication/ours.js') } }
 
 /**
  * @param workloads of which the other sides are wanted

@@ -9,10 +9,11 @@ export async function measureColdReader(store, workload) {
   const { messages, appended } = workload
   const reader = new ColdReader(store, workload)
   const times = [0, 0]
+  const numberAt = (slice) => messages + Math.floor((slice * appended) / slices)
   for (let slice = 0; slice < slices; slice++) {
     const started = performance.now()
     const isAccompanied = slice % 2
-    await appendRange(store, workload, messages + (slice * appended) / slices, messages + ((slice + 1) * appended) / slices, isAccompanied ? () => reader.turn() : undefined)
+    await appendRange(store, workload, numberAt(slice), numberAt(slice + 1), isAccompanied === 1 ? () => reader.turn() : undefined)
     times[isAccompanied] += performance.now() - started
   }
   const [alone, accompanied] = times.map((time) => ((appended / 2) * 1000) / time)

@@ -123,3 +123,20 @@ t.test('the benchmark of the channels runs, and knows the channels that it leave
 t.test('an unknown workload is an error that names those there are', async (t) => {
   await t.rejects(run('--only', 'fastest'), { message: /no workload fastest; there are append-128/ })
 })
+
+t.test('a side that fails costs its own figures, is told, and makes the run a failure', async (t) => {
+  const { runRounds } = await import(pathToFileURL(join(process.cwd(), 'bench', 'rounds.js')).href)
+  const workload = { name: 'w', title: 'w', against: ['broken'], program: 'store' }
+  const side = (script: string) => ({ title: script, commands: { store: [process.execPath, '-e', script] } })
+  const { results, failures } = await runRounds({
+    workloads: [workload],
+    sides: { mqstore: side(`console.log('{"put":1,"notes":{"put":"once"}}')`), broken: side(`throw new Error('no such store')`), other: side('') },
+    rounds: 2,
+    directory: t.testdir(),
+    settles: false,
+  })
+  t.match(results.w.mqstore, [{ figures: { put: 1 }, notes: { put: 'once' } }, { figures: { put: 1 } }])
+  t.same(results.w.broken, [])
+  t.match(failures, [{ workload: 'w', side: 'broken', round: 1, message: /no such store/ }, { round: 2 }])
+  t.notOk('other' in results.w, 'what the workload does not name takes no part')
+})
