@@ -16,9 +16,14 @@ export function describeReport({ machine, rounds, workloads, rows }) {
   ].join('\n')
 }
 
-export function describeAmount({ flushDiskType, messages, gibibytes, topics, queues }) {
-  const amounts = [...(gibibytes === undefined ? [] : [`${gibibytes} GiB`]), ...(messages === undefined ? [] : [`${formatCount(messages)} messages`])]
-  return `${flushDiskType}: ${amounts.join(', ')}, ${formatCount(topics)} topics × ${queues} queues`
+export function describeAmount({ flushDiskType, messages, gibibytes, perSecond, topics, queues }) {
+  const amounts = [
+    gibibytes === undefined ? [] : `${gibibytes} GiB`,
+    messages === undefined ? [] : `${formatCount(messages)} messages`,
+    perSecond === undefined ? [] : `${formatCount(perSecond)} a second`,
+    `${formatCount(topics)} topics × ${queues} queues`,
+  ]
+  return `${flushDiskType}: ${amounts.flat().join(', ')}`
 }
 
 function linesOf(workload, rows) {

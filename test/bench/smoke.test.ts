@@ -1,7 +1,6 @@
 import { execFile } from 'node:child_process'
 import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import t from 'tap'
 
@@ -66,29 +65,6 @@ t.test('the benchmark of the store runs, tells what each figure holds for, and l
   }
 })
 
-t.test('what is measured beside ours: durability, and ratios by which ours is better', async (t) => {
-  const { makeRows } = await import(pathToFileURL(join(process.cwd(), 'bench', 'results.js')).href)
-  const round = (figures: Record<string, number>) => ({ figures, notes: {}, dirty: { before: 1, most: 2 } })
-  const workload = { name: 'w', title: 'w', measures: ['put'], flushDiskType: 'SYNC_FLUSH' }
-  const rows: (Row & { ratio?: number; median: number; min: number; max: number })[] = makeRows({
-    machine: {},
-    workloads: [workload],
-    sides: { mqstore: { title: 'mqstore' }, other: { title: 'Other', durability: { SYNC_FLUSH: 'each commit' } } },
-    results: {
-      w: {
-        mqstore: [round({ put: 30, p50: 1 }), round({ put: 20, p50: 3 }), round({ put: 40, p50: 2 })],
-        other: [round({ put: 10, p50: 8 }), round({ put: 20, p50: 6 }), round({ put: 15, p50: 7 })],
-      },
-    },
-  })
-  const rowOf = (side: string, figure: string) => rows.find((row) => row.side === side && row.figure === figure)!
-  t.match(rowOf('mqstore', 'put'), { durability: 'SYNC_FLUSH', median: 30, min: 20, max: 40, values: [30, 20, 40] })
-  t.equal(rowOf('mqstore', 'put').ratio, undefined)
-  t.match(rowOf('other', 'put'), { durability: 'each commit', median: 15, ratio: 2 })
-  t.match(rowOf('other', 'p50'), { median: 7, ratio: 3.5 }, 'less time is better')
-  t.equal(rowOf('other', 'p99'), undefined, 'what was not measured has no row')
-})
-
 t.test('one workload alone, as a table', async (t) => {
   const table = await run('--only', 'put-64')
   t.match(table, /put, 1 KiB, 64 in flight, SYNC_FLUSH/)
@@ -122,21 +98,4 @@ t.test('the benchmark of the channels runs, and knows the channels that it leave
 
 t.test('an unknown workload is an error that names those there are', async (t) => {
   await t.rejects(run('--only', 'fastest'), { message: /no workload fastest; there are append-128/ })
-})
-
-t.test('a side that fails costs its own figures, is told, and makes the run a failure', async (t) => {
-  const { runRounds } = await import(pathToFileURL(join(process.cwd(), 'bench', 'rounds.js')).href)
-  const workload = { name: 'w', title: 'w', against: ['broken'], program: 'store' }
-  const side = (script: string) => ({ title: script, commands: { store: [process.execPath, '-e', script] } })
-  const { results, failures } = await runRounds({
-    workloads: [workload],
-    sides: { mqstore: side(`console.log('{"put":1,"notes":{"put":"once"}}')`), broken: side(`throw new Error('no such store')`), other: side('') },
-    rounds: 2,
-    directory: t.testdir(),
-    settles: false,
-  })
-  t.match(results.w.mqstore, [{ figures: { put: 1 }, notes: { put: 'once' } }, { figures: { put: 1 } }])
-  t.same(results.w.broken, [])
-  t.match(failures, [{ workload: 'w', side: 'broken', round: 1, message: /no such store/ }, { round: 2 }])
-  t.notOk('other' in results.w, 'what the workload does not name takes no part')
 })
