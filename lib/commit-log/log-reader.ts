@@ -10,8 +10,7 @@ import type { Segment } from '../storage/segment'
 /** So small that no system has smaller ones. */
 const PAGE = 4096
 
-/** As large as the one that Node keeps for small buffers. */
-const SHARED_BLOCK = 8192
+const SHARED_BLOCK = 32 << 10
 
 /** Memory for copies of records. To make one takes longer than a copy, so that small copies share it. */
 class CopyBlock {
@@ -45,7 +44,7 @@ export class LogReader {
   bytes(offset: number, size: number, segment: Segment | undefined = this.#log.segmentOf(offset, size)): Buffer | undefined {
     if (segment === undefined) return undefined
     const from = offset - segment.fromOffset
-    const bytes = partOf(segment.mapping.bytes, from, size)
+    const bytes = partOf(segment.mapping.view, from, size)
     touchPages(bytes)
     segment.assertIntact(from, from + size)
     return bytes
@@ -127,7 +126,7 @@ function copyRecord(segment: Segment, offset: number, size: number, block: CopyB
   const from = offset - segment.fromOffset
   const at = block.used
   block.used += size
-  block.bytes.set(partOf(segment.mapping.bytes, from, size), at)
+  block.bytes.set(partOf(segment.mapping.view, from, size), at)
   segment.assertIntact(from, from + size)
   return decode(offset, block, at, at + size)
 }

@@ -15,7 +15,7 @@ const parts = new RecordParts()
 
 /**
  * A message as it was stored. It stays good after the store has moved on or closed: its bytes are a copy, next to those of the messages
- * of the same result, and small ones next to each other: who keeps one for long keeps up to 8 KiB beside it. Fields are decoded when
+ * of the same result, and small ones next to each other: who keeps one for long keeps up to 32 KiB beside it. Fields are decoded when
  * asked for.
  */
 export class StoredMessage {
@@ -51,7 +51,7 @@ export class StoredMessage {
 
   /** The whole record, as on disk. */
   get bytes(): Buffer {
-    return partOf(this.#block, this.#position, this.#size)
+    return partOf(this.#view, this.#position, this.#size)
   }
   get topic(): string {
     return topics.decode(this.#block, this.#topicAt, this.#topicAt + this.#topicLength)
@@ -132,7 +132,7 @@ export class StoredMessage {
   }
   /** As stored; a part of {@link bytes}. */
   get body(): Buffer {
-    return partOf(this.#block, this.#bodyAt, this.#bodyLength)
+    return partOf(this.#view, this.#bodyAt, this.#bodyLength)
   }
   /** The body, decompressed when `sysFlag` says it is compressed. @throws ERR_CODEC_UNAVAILABLE, ERR_CORRUPT */
   decompressedBody(): Buffer {
