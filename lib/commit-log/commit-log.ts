@@ -43,6 +43,8 @@ export class CommitLog {
   /** Offset at which the next segment is begun to be prepared. */
   #prepareAt = Infinity
   #populateAt = Infinity
+  /** The first of the two: nothing has to be made ready before. */
+  #readyTo = Infinity
   /** Behind what was received; nothing was, where this is not behind the end. */
   #received = 0
   /** What was received behind the current segment, while the end has yet to come there. */
@@ -126,7 +128,7 @@ export class CommitLog {
     this.#current!.assertIntact(position, position + size)
     this.#end += size
     this.lastStoreTimestamp = record.storeTimestamp
-    this.#keepReady(this.#end)
+    if (this.#end >= this.#readyTo) this.#keepReady(this.#end)
   }
 
   /** Begins a log that has no record yet at `offset`, which is that of a segment. Nothing has been received, or it was cut back. */
@@ -138,6 +140,7 @@ export class CommitLog {
     this.#currentTo = offset
     this.#prepareAt = Infinity
     this.#populateAt = Infinity
+    this.#readyTo = Infinity
   }
 
   /**
@@ -304,6 +307,7 @@ export class CommitLog {
     this.#currentTo = segment.toOffset
     this.#prepareAt = segment.fromOffset + segment.size / 2
     this.#populateAt = segment.fromOffset
+    this.#readyTo = segment.fromOffset
   }
 
   /** Prepares what comes behind `offset`, up to which the current segment has been written. */
@@ -313,6 +317,7 @@ export class CommitLog {
       this.#supply.prepare(this.#currentTo)
     }
     if (offset >= this.#populateAt) this.#populate(offset)
+    this.#readyTo = Math.min(this.#prepareAt, this.#populateAt)
   }
 
   /** Keeps pages ready between half a window and a whole one ahead of the writer. */

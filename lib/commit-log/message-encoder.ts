@@ -6,7 +6,7 @@ import { HOLDS_SEPARATOR, NOT_TEXT, PROPERTIES_LENGTH_MAX, PropertyName, TOO_LON
 import { PropertyPlaces } from '../format/property-places'
 import { PROPERTY_CRC_LENGTH, reservePropertyCrc } from '../format/property-crc'
 import {
-  MAGIC_V1, MAGIC_V2, PROPERTIES_LENGTH_SIZE, RecordFields, SysFlag, TOPIC_LENGTH_MAX_V1, TOPIC_LENGTH_MAX_V2, encodeTopic, isQueued, recordSize,
+  MAGIC_V1, MAGIC_V2, PROPERTIES_LENGTH_SIZE, RecordFields, SysFlag, TOPIC_LENGTH_MAX_V1, TOPIC_LENGTH_MAX_V2, isQueued, recordSize,
 } from '../format/record'
 import { RETRY_TOPIC_PREFIX } from '../format/system-topics'
 import { SCHEDULE_TOPIC } from '../format/tags-code'
@@ -43,6 +43,8 @@ export class PreparedRecord extends RecordFields {
 
 /** The engine leaves this much for topic, properties and header on top of the largest body. */
 const RECORD_OVERHEAD_MAX = 65_536
+/** Topic and properties of a record, with their lengths. */
+const TAIL_LENGTH_MAX = 2 + TOPIC_LENGTH_MAX_V2 + PROPERTIES_LENGTH_SIZE + PROPERTIES_LENGTH_MAX
 const HOSTS_REMEMBERED_MAX = 1024
 const DEFAULT_HOST = '127.0.0.1:0'
 const NO_PROPERTIES: Properties = {}
@@ -102,7 +104,7 @@ export class MessageEncoder {
     if (!Array.isArray(parts) || parts.length === 0) return illegal('a batch holds at least one message')
     const { properties: batchProperties, topic } = batch
     const queueId = batch.queueId ?? 0
-    this.#reserveFrame((parts.length + 1) * PROPERTIES_LENGTH_MAX)
+    this.#reserveFrame((parts.length + 1) * TAIL_LENGTH_MAX)
     let bodyBytes = 0
     // One for all parts: what is the batch's is the same in each.
     const message: Message = { ...batch, body: NO_BODY, flag: 0, preparedTransactionOffset: 0 }
@@ -162,7 +164,7 @@ export class MessageEncoder {
     const magic = topic.bytes.length > TOPIC_LENGTH_MAX_V1 ? MAGIC_V2 : MAGIC_V1
     const frame = this.#frame
     const tailFrom = this.#frameEnd
-    const propertiesLengthAt = encodeTopic(magic, topic.bytes, frame, this.#frameView, tailFrom)
+    const propertiesLengthAt = topic.words.write(this.#frameView, tailFrom)
     const propertiesAt = propertiesLengthAt + PROPERTIES_LENGTH_SIZE
     const record = (this.records[this.count] ??= new PreparedRecord())
     const tailTo = this.#options.enabledAppendPropCRC

@@ -1,6 +1,7 @@
 import { standsAt } from '../format/bytes'
 import { topicHash } from '../format/index-layout'
 import { hashCodeOfBytes } from '../format/java-string'
+import { TopicWords } from '../format/record'
 import type { ConsumeQueue } from './consume-queue'
 
 /** A topic, with what of its name goes into every record and index key worked out once. */
@@ -8,6 +9,8 @@ export class Topic {
   readonly name: string
   /** UTF-8. */
   readonly bytes: Buffer
+  /** As it stands in a record. */
+  readonly words: TopicWords
   /** Java hash code of `name#`. */
   readonly hash: number
   /** False for a topic, of a log from elsewhere, that cannot be the name of a directory. */
@@ -22,6 +25,7 @@ export class Topic {
   constructor(name: string) {
     this.name = name
     this.bytes = Buffer.from(name)
+    this.words = new TopicWords(this.bytes)
     this.hash = topicHash(name)
     this.canHaveQueues = canNameDirectory(name)
   }

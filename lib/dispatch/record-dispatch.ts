@@ -30,14 +30,13 @@ export class RecordDispatch {
 
   /** For a record just written. @returns the tags code of its queue entry */
   written(record: PreparedRecord, topic: Topic, queue: ConsumeQueue): number {
+    const { frame, places, physicalOffset, sysFlag, storeTimestamp } = record
     let tagsCode = 0
-    if (isQueued(record.sysFlag)) {
-      tagsCode = this.#tagsCodeOf(record.frame, record.places, topic, record.storeTimestamp)
-      queue.append(record.physicalOffset, record.size, tagsCode)
+    if (isQueued(sysFlag)) {
+      tagsCode = this.#tagsCodeOf(frame, places, topic, storeTimestamp)
+      queue.append(physicalOffset, record.size, tagsCode)
     }
-    if (this.#index !== undefined && isIndexed(record.sysFlag)) {
-      this.#indexKeys(record.frame, record.places, topic.hash, record.physicalOffset, record.storeTimestamp, this.#index)
-    }
+    if (this.#index !== undefined && isIndexed(sysFlag)) this.#indexKeys(frame, places, topic.hash, physicalOffset, storeTimestamp, this.#index)
     return tagsCode
   }
 

@@ -1,3 +1,4 @@
+import { viewOf } from './bytes'
 import { readLong, writeLong } from './long'
 
 /**
@@ -126,6 +127,30 @@ export function encodeRecord(fields: RecordFields, frame: Uint8Array, bytes: Uin
   at += 16 + fields.body.length
   bytes.set(frame.subarray(fields.tailFrom, fields.tailTo), at)
   return at + fields.tailTo - fields.tailFrom
+}
+
+/** Topic length and topic as they come behind the body, in words of 4 bytes, the last one filled up with zeros. */
+export class TopicWords {
+  /** Of what counts. */
+  readonly byteLength: number
+  readonly #words: Int32Array
+
+  constructor(topic: Uint8Array) {
+    const lengthSize = topic.length > TOPIC_LENGTH_MAX_V1 ? 2 : 1
+    this.byteLength = lengthSize + topic.length
+    this.#words = new Int32Array(Math.ceil(this.byteLength / 4))
+    const bytes = new Uint8Array(this.#words.length * 4)
+    const view = viewOf(bytes)
+    encodeTopic(lengthSize === 2 ? MAGIC_V2 : MAGIC_V1, topic, bytes, view, 0)
+    for (let word = 0; word < this.#words.length; word++) this.#words[word] = view.getInt32(word * 4)
+  }
+
+  /** Writes them, up to 3 zeros included. @returns the position behind what counts */
+  write(view: DataView, position: number): number {
+    const words = this.#words
+    for (let word = 0; word < words.length; word++) view.setInt32(position + word * 4, words[word]!)
+    return position + this.byteLength
+  }
 }
 
 /** Writes topic length and topic, which come behind the body. @returns the position of the properties' length */

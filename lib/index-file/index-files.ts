@@ -135,7 +135,7 @@ export class IndexFiles {
   /** Makes sure that there is a file to put to, before the message is written. @throws ERR_DISK_FULL */
   makeRoom(): void {
     if (this.#waiting.length > 0) this.#enterWaiting()
-    if (this.#active?.isFull) this.#roll()
+    if (this.#active !== undefined && this.#active.isFull) this.#roll()
   }
 
   /**
@@ -143,8 +143,10 @@ export class IndexFiles {
    * where the disk has no room for that, they wait, and {@link makeRoom} and {@link write} say so.
    */
   put(hash: number, phyOffset: number, storeTimestamp: number): void {
-    if (this.#active !== undefined && !this.#active.isFull) {
-      this.#enter(this.#active, hash, phyOffset, storeTimestamp)
+    const active = this.#active
+    if (active !== undefined && !active.isFull) {
+      if (!active.isWriting) active.startWriting()
+      active.put(hash, phyOffset, storeTimestamp)
       return
     }
     this.#waiting.push({ hash, phyOffset, storeTimestamp })
@@ -236,15 +238,11 @@ export class IndexFiles {
     for (const file of this.#files) file.close()
   }
 
-  #enter(file: IndexFile, hash: number, phyOffset: number, storeTimestamp: number): void {
-    if (!file.isWriting) file.startWriting()
-    file.put(hash, phyOffset, storeTimestamp)
-  }
-
   #enterWaiting(): void {
     for (let entry = this.#waiting[0]; entry !== undefined; entry = this.#waiting[0]) {
       const file = this.#active === undefined || this.#active.isFull ? this.#roll() : this.#active
-      this.#enter(file, entry.hash, entry.phyOffset, entry.storeTimestamp)
+      file.startWriting()
+      file.put(entry.hash, entry.phyOffset, entry.storeTimestamp)
       this.#waiting.shift()
     }
   }

@@ -19,7 +19,11 @@ export class Arrivals {
 
   /** The queue has messages from `offset` on, visible now or later. */
   note(queue: ConsumeQueue, offset: number): void {
-    if (queue.toldOffset >= 0) return
+    // No more than that: it is done for each message, and short enough to be put into its caller.
+    if (queue.toldOffset < 0) this.#add(queue, offset)
+  }
+
+  #add(queue: ConsumeQueue, offset: number): void {
     queue.toldOffset = offset
     this.#noted.push(queue)
     this.schedule()

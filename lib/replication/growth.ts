@@ -6,9 +6,7 @@ export class Growth {
 
   /** The log has grown. */
   note(): void {
-    if (!this.#isWanted) return
-    this.#isWanted = false
-    setImmediate(this.#tell)
+    if (this.#isWanted) this.#schedule()
   }
 
   /** @returns what ends it */
@@ -21,6 +19,11 @@ export class Growth {
       this.#listeners.delete(tell)
       if (this.#listeners.size === 0) this.#isWanted = false
     }
+  }
+
+  #schedule(): void {
+    this.#isWanted = false
+    setImmediate(this.#tell)
   }
 
   readonly #tell = (): void => {

@@ -2,7 +2,7 @@ import t from 'tap'
 import { makeRecord, type RecordContent } from '../support/encoded-record'
 import { encodeHost } from '../../lib/format/host'
 import {
-  CRC_MASK, MAGIC_BLANK, MAGIC_V1, MAGIC_V2, RecordParts, SysFlag, encodeBlank, isQueued, locate, readStoreTimestamp,
+  CRC_MASK, MAGIC_BLANK, MAGIC_V1, MAGIC_V2, RecordParts, SysFlag, TopicWords, encodeBlank, encodeTopic, isQueued, locate, readStoreTimestamp,
 } from '../../lib/format/record'
 import { StoredMessage } from '../../lib/format/stored-message'
 
@@ -159,6 +159,16 @@ t.test('which messages have a place in a queue', (test) => {
   test.same([SysFlag.prepared, SysFlag.rollback].map(isQueued), [false, false], 'neither prepared nor rolled back ones')
   test.equal(isQueued(0x7f3 | SysFlag.commit), true, 'the other bits do not count')
   test.end()
+})
+
+t.test('a topic that is kept in words stands in a record as any other', async (test) => {
+  for (let length = 0; length <= 255; length++) {
+    const topic = Buffer.alloc(length, 'topic-')
+    const [expected, found] = [Buffer.alloc(300, 0xee), Buffer.alloc(300, 0xee)]
+    const end = encodeTopic(length > 127 ? MAGIC_V2 : MAGIC_V1, topic, expected, viewOf(expected), 5)
+    if (new TopicWords(topic).write(viewOf(found), 5) !== end) test.fail(`${length} bytes end elsewhere`)
+    if (!found.subarray(0, end).equals(expected.subarray(0, end))) test.fail(`${length} bytes`)
+  }
 })
 
 t.test('every length that disagrees is found', (test) => {

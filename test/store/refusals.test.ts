@@ -135,6 +135,10 @@ const cases: Case[] = [
   { name: 'INNER_NUM, which 4.9 does not know', versions: ['4.9'], message: { properties: { INNER_NUM: '2' }, sysFlag: 0x80 } },
 
   // batches
+  ...['text', ['a'], new Map([['a', 'b']])].map((properties): Case => ({
+    name: `a batch with ${JSON.stringify(properties)} as properties of a message`, batch: { messages: [part(), part(properties as never)] },
+    refused: illegal(/an object of names and texts/),
+  })),
   { name: 'batch', batch: {} },
   { name: 'empty batch', batch: { messages: [] }, refused: illegal(/at least one/) },
   ...[4, 8, 12].map((sysFlag): Case => ({ name: `batch with transaction bits ${sysFlag}`, batch: { sysFlag }, refused: illegal(/transactional/) })),
