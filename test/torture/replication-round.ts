@@ -184,7 +184,7 @@ export class ReplicationRound {
     await this.#last()
     await this.#until('the slave notices', () => this.#followers.every((follower) => !follower.machine.isConnected))
     await this.#master.start({ brokerRole: 'SYNC_MASTER' })
-    const difference = firstDifference(machine.log, this.#master.log)
+    const mayFollow = canFollow(machine.log, this.#master.log)
     // Messages are put to it again before its slave is there.
     this.#traffic.begin(this.#master.store)
     this.#connectWires()
@@ -193,11 +193,11 @@ export class ReplicationRound {
       await this.#last()
       return false
     }
-    if (fault === 'kill master' || difference === undefined) {
+    if (fault === 'kill master' || mayFollow) {
       await this.#catchUp()
       return false
     }
-    this.#tell(`the master came back with another log: ${difference}`)
+    this.#tell(`the master came back with another log, which begins at ${this.#master.log.minOffset}`)
     this.#count('diverged, and told', 1)
     await this.#until('the slave says that it diverged', () => machine.diverged !== undefined)
     machine.diverged = undefined
