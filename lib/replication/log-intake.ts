@@ -1,4 +1,5 @@
 import type { CommitLog } from '../commit-log/commit-log'
+import type { ConsumeQueue } from '../consume-queue/consume-queue'
 import type { ConsumeQueues } from '../consume-queue/consume-queues'
 import type { Dispatchers } from '../dispatch/dispatchers'
 import { RecordFinder, type FoundRecord } from '../dispatch/found-record'
@@ -179,12 +180,14 @@ export class LogIntake {
   #accept(record: FoundRecord): void {
     const { log, index, dispatch, dispatchers, arrivals } = this.#parts
     const { topic, queueId } = record
+    const queue = topic.queues.get(queueId)
+    if (queue !== undefined && dispatch.contradicts(record, queue)) throw this.#diverged(record.offset, contradiction(record, queue))
+    const before = queue?.maxOffset ?? 0
     index?.makeRoom()
-    const before = topic.queues.get(queueId)?.maxOffset ?? 0
     log.advance(record.offset + record.size, record.storeTimestamp)
     dispatch.found(record, true)
-    const queue = topic.queues.get(queueId)
-    if (queue !== undefined && queue.maxOffset > before) arrivals.note(queue, before)
+    const grown = queue ?? topic.queues.get(queueId)
+    if (grown !== undefined && grown.maxOffset > before) arrivals.note(grown, before)
     if (!dispatchers.isEmpty) this.#callDispatchers(record)
   }
 
@@ -266,4 +269,8 @@ export class LogIntake {
     const { fromOffset, toOffset, mapping } = this.#parts.log.segmentReceivedAt(from)!
     return this.#parts.backend.crc32(mapping.bytes, from - fromOffset, Math.min(to, toOffset) - fromOffset)
   }
+}
+
+function contradiction({ topic, queueId, queueOffset }: FoundRecord, queue: ConsumeQueue): string {
+  return `a message says that it is number ${queueOffset} of queue ${queueId} of ${topic.name}, which here is the one at offset ${queue.offsetAt(queueOffset)}`
 }

@@ -82,8 +82,8 @@ export class StoreLog implements ReplicatedLog {
   get resumeOffset(): number {
     const { log, queues } = this.#parts
     const { maxOffset } = log
-    const segment = log.segments.find(maxOffset)
-    if (segment === undefined || segment.fromOffset === maxOffset) return maxOffset
+    const segment = log.segments.find(maxOffset - 1)
+    if (segment === undefined) return maxOffset
     // Queues know where records begin; without one the start of the file is far back, and as good.
     let [last, end] = [segment.fromOffset, 0]
     for (const queue of queues) {

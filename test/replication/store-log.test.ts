@@ -160,7 +160,7 @@ t.test('a blank comes before the next file does', async (test) => {
   test.equal(log.maxOffset, 3000)
   deliver(log, FILE - 1, bytes.subarray(FILE - 1, FILE), () => 1)
   test.equal(log.maxOffset, FILE, 'the file is full')
-  test.equal(log.resumeOffset, FILE)
+  test.equal(log.resumeOffset, 0, 'at its last record, which is compared')
   test.equal(log.read(0, Buffer.alloc(2 * FILE)), FILE)
   log.cutBack()
   deliver(log, FILE, bytes.subarray(FILE), () => 500)
@@ -186,6 +186,27 @@ t.test('cutting back leaves nothing of what was no record yet', async (test) => 
   backend.files.read(descriptor, file, 0, FILE, 0)
   test.ok(file.subarray(end).every((byte) => byte === 0))
   catchUp(log, master.replication.log, () => 13)
+  test.equal(firstReadDifference(master, slave), undefined)
+})
+
+t.test('a master that lost a message in the middle, and gives its number to another', async (test) => {
+  const { master, slave } = await pair(test)
+  const other = await openMaster(test, '/store', inMemory())
+  const { log } = slave.replication
+  const put = (store: MessageStore, queueId: number): number => {
+    const result = store.append(message({ queueId, body: Buffer.from('as long as the others') }))
+    return result.isStored() ? result.offset : -1
+  }
+  for (const queueId of [0, 1, 0, 1]) put(master, queueId)
+  catchUp(log, master.replication.log)
+  // What the other one has where the third of these was is of no queue that the slave looks at here.
+  for (const queueId of [0, 1, 2, 1]) put(other, queueId)
+  const [ownOffset, otherOffset] = [log.maxOffset, put(other, 0)]
+  const from = log.resumeOffset
+  const bytes = bytesOf(other.replication.log, from, other.maxPhyOffset)
+  await test.rejects(async () => deliver(log, from, bytes, () => FILE), { code: 'ERR_DIVERGED', details: { ownOffset, otherOffset } })
+  test.equal(log.maxOffset, ownOffset, 'it is no part of the log')
+  log.cutBack()
   test.equal(firstReadDifference(master, slave), undefined)
 })
 
