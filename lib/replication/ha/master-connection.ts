@@ -24,7 +24,7 @@ export interface MasterConnectionEnd {
 }
 
 /**
- * A slave's end of a connection. It reports at once where it stands, and asks for its last record again: only when the log has
+ * A slave's end of a connection. It reports at once where it stands, and asks for the end of its log again: only when the log has
  * found that to be the same does it report more. Reports that come in quick succession become one.
  */
 export class MasterConnection implements FrameSink, Receiver {

@@ -80,7 +80,7 @@ t.test('it reports at once, and begins where the master says when it has nothing
   test.match(told, [{ name: 'masterConnected', master: '127.0.0.1:10912', offset: 0 }])
 })
 
-t.test('it asks for its last record again, and reports more only once that is the same', async (test) => {
+t.test('it asks for the end of its log again, and reports more only once that is the same', async (test) => {
   const { master, log } = logs(8, 5)
   const { connected } = scene(test, log)
   const { socket, reports } = await connected()
