@@ -381,7 +381,7 @@ export class ReplicationRound {
 
 /** Whether a log is a beginning of another one, which still has what comes behind it. */
 function canFollow(log: ReplicatedLog, other: ReplicatedLog): boolean {
-  return log.maxOffset === 0 || (log.resumeOffset >= other.minOffset && firstDifference(log, other) === undefined)
+  return log.minOffset === log.maxOffset || (log.resumeOffset >= other.minOffset && firstDifference(log, other) === undefined)
 }
 
 /** Whoever has most of the end is the next master, and among these whoever began first. */
