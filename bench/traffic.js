@@ -1,3 +1,5 @@
+import { setTimeout as pause } from 'node:timers/promises'
+
 /** The messages of the benchmark, the same as in java/Bench.java. */
 
 const host = '127.0.0.1:10911'
@@ -70,6 +72,26 @@ export async function appendBatches(store, workload) {
     if (first % (appendsPerTurn * batchSize) === 0) await new Promise(setImmediate)
   }
   return messages
+}
+
+/** As many a second as the pace says. @returns how many milliseconds of that it took to append them */
+export async function appendAtPace(store, workload, onTurn) {
+  const { messages, pace } = workload
+  const body = bodyOf(workload)
+  const began = performance.now()
+  let milliseconds = 0
+  for (let number = 0; number < messages; ) {
+    const started = performance.now()
+    const due = Math.min(messages, ((started - began) * pace) / 1000)
+    for (; number < due; number++) {
+      const { status } = store.append(messageOf(number, workload, body))
+      if (status !== 'PUT_OK') throw new Error(status)
+    }
+    milliseconds += performance.now() - started
+    await pause(1)
+    onTurn()
+  }
+  return milliseconds
 }
 
 /**

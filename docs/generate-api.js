@@ -276,7 +276,8 @@ class Printer {
 
   printErrors() {
     const codes = this.errorCodes()
-    const text = fs.readFileSync(errorsFile, 'utf8')
+    // It lies beside the documents that it points to, API.md above them.
+    const text = fs.readFileSync(errorsFile, 'utf8').replace(/\]\((?=[a-z]+\.md)/g, '](docs/')
     const described = [...text.matchAll(/^### (\w+)$/gm)].map(([, name]) => name)
     for (const name of codes) if (!described.includes(name)) this.problems.push(`docs/errors.md has nothing about ${name}`)
     for (const name of described) if (!codes.includes(name)) this.problems.push(`docs/errors.md has ${name}, which is no code`)

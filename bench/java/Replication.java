@@ -95,7 +95,7 @@ public class Replication {
         private JSONObject measure(JSONObject amounts, Path storeDirectory) throws Exception {
             JSONObject figures = new JSONObject(true);
             switch (workload.getString("scenario")) {
-                case "append": measureAppending(amounts.getIntValue("messages"), storeDirectory, figures); break;
+                case "append": measureAppending(amounts.getIntValue("messages"), amounts.getIntValue("pace"), storeDirectory, figures); break;
                 case "put": measurePutting(amounts.getIntValue("messages"), storeDirectory, figures); break;
                 case "catchUp": measureCatchingUp(amounts.getDoubleValue("gibibytes"), storeDirectory, figures); break;
                 default: throw new IllegalArgumentException(workload.getString("scenario"));
@@ -104,10 +104,10 @@ public class Replication {
         }
 
         /** What the slave costs a master that does not wait for it, and whether it keeps up. */
-        private void measureAppending(int messages, Path storeDirectory, JSONObject figures) throws Exception {
+        private void measureAppending(int messages, int pace, Path storeDirectory, JSONObject figures) throws Exception {
             inTurn(
                 () -> withMaster(storeDirectory, Map.of("brokerRole", "ASYNC_MASTER"), (master, address) ->
-                    figures.put("alone", measureWriting(master, messages, 1))),
+                    figures.put("alone", measureAppending(master, messages, pace))),
                 () -> withPair(storeDirectory, "ASYNC_MASTER", (master, address) -> {
                     AtomicBoolean isOver = new AtomicBoolean();
                     AtomicLong lagMax = new AtomicLong();
@@ -116,7 +116,7 @@ public class Replication {
                     });
                     watch.start();
                     long started = System.nanoTime();
-                    figures.put("attached", measureWriting(master, messages, 1));
+                    figures.put("attached", measureAppending(master, messages, pace));
                     isOver.set(true);
                     watch.join();
                     figures.put("lagAtEnd", lagAtEnd);
@@ -193,16 +193,27 @@ public class Replication {
             return slave.call("follow", argument);
         }
 
+        /** Where there is a pace to keep, the time between does not count, and neither do queues and index. */
+        private double measureAppending(DefaultMessageStore store, int messages, int pace) throws Exception {
+            if (pace == 0) return measureWriting(store, messages, 1);
+            long began = System.nanoTime();
+            double milliseconds = 0;
+            for (int number = 0; number < messages; sleep()) {
+                long started = System.nanoTime();
+                for (double due = Math.min(messages, millisecondsSince(began) * pace / 1000); number < due; number++) put(store, number);
+                milliseconds += millisecondsSince(started);
+            }
+            lagAtEnd = lagOf(store);
+            return messages * 1000 / milliseconds;
+        }
+
         /** Messages a second, until all queues and the index were built as well. */
         private double measureWriting(DefaultMessageStore store, int messages, int inFlight) throws Exception {
             AtomicInteger next = new AtomicInteger();
             AtomicReference<Throwable> failure = new AtomicReference<>();
             Runnable writer = () -> {
                 try {
-                    for (int number = next.getAndIncrement(); number < messages; number = next.getAndIncrement()) {
-                        PutMessageResult result = store.putMessage(messageOf(number));
-                        if (result.getPutMessageStatus() != PutMessageStatus.PUT_OK) throw new IllegalStateException(result.getPutMessageStatus().name());
-                    }
+                    for (int number = next.getAndIncrement(); number < messages; number = next.getAndIncrement()) put(store, number);
                 } catch (Throwable error) {
                     failure.set(error);
                 }
@@ -216,6 +227,11 @@ public class Replication {
             if (failure.get() != null) throw new IllegalStateException(failure.get());
             while (store.dispatchBehindBytes() > 0) sleep();
             return rate(messages, started);
+        }
+
+        private void put(DefaultMessageStore store, int number) {
+            PutMessageStatus status = store.putMessage(messageOf(number)).getPutMessageStatus();
+            if (status != PutMessageStatus.PUT_OK) throw new IllegalStateException(status.name());
         }
 
         private MessageExtBrokerInner messageOf(int number) {

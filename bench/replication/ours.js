@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { MessageStore } from '../../dist/esm.mjs'
-import { appendAll, bodyOf, messageOf, putAll } from '../traffic.js'
+import { appendAll, appendAtPace, bodyOf, messageOf, putAll } from '../traffic.js'
 import { SlaveProcess } from './slave-process.js'
 
 /**
@@ -30,13 +30,13 @@ async function measureAppending(chosen, storeDirectory) {
   const figures = {}
   await inTurn(
     () => withMaster(chosen, storeDirectory, { brokerRole: 'ASYNC_MASTER' }, async (master) => {
-      figures.alone = await rateOf(() => appendAll(master, chosen))
+      figures.alone = await appendRate(master, chosen)
     }),
     () => withPair(chosen, storeDirectory, 'ASYNC_MASTER', async (master) => {
       const started = performance.now()
       let lagMax = 0
       const look = () => (lagMax = Math.max(lagMax, lagOf(master)))
-      figures.attached = await rateOf(() => appendAll(master, chosen, look))
+      figures.attached = await appendRate(master, chosen, look)
       figures.lagAtEnd = lagOf(master)
       figures.lagMax = look()
       figures.arrived = await rateOnSlave(master, chosen, started)
@@ -109,7 +109,13 @@ async function rateOf(work) {
   return (count * 1000) / (performance.now() - started)
 }
 
-/** The same, once the slave has everything. */
+/** Where there is a pace to keep, the time between does not count. */
+async function appendRate(master, chosen, onTurn = () => {}) {
+  if (chosen.pace === undefined) return rateOf(() => appendAll(master, chosen, onTurn))
+  return (chosen.messages * 1000) / (await appendAtPace(master, chosen, onTurn))
+}
+
+/** The same as {@link rateOf}, once the slave has everything. */
 async function rateOnSlave(master, { messages }, started) {
   await arrival(master)
   return (messages * 1000) / (performance.now() - started)

@@ -46,6 +46,15 @@ export class QueuePlacement {
     return 'append'
   }
 
+  /**
+   * Whether another message has the number that one says it has, which comes behind all that the queue has: then they are not of one log.
+   * Numbers that {@link decide} can make sense of do not count.
+   */
+  contradicts(queue: ConsumeQueue, claimed: number): boolean {
+    if (claimed <= 0 || claimed >= queue.maxOffset || this.#leaps.has(queue)) return false
+    return !(claimed === 1 && this.#firsts.has(queue)) && !queue.isLost(claimed)
+  }
+
   /** Behind {@link decide}: the message says that it is the first of the queue, and all that the queue has comes before it. */
   noteFirst(queue: ConsumeQueue, first: FirstMessage): void {
     this.#firsts.set(queue, first)

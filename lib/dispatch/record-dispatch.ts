@@ -65,6 +65,11 @@ export class RecordDispatch {
     return true
   }
 
+  /** Before {@link found}, of a record that goes on behind the log: whether what it says of its place cannot be, in the same log. */
+  contradicts({ queueOffset, sysFlag }: FoundRecord, queue: ConsumeQueue): boolean {
+    return isQueued(sysFlag) && this.#placement.contradicts(queue, queueOffset)
+  }
+
   #tagsCodeOf(bytes: Buffer, { tags, delay }: PropertyPlaces, topic: Topic, storeTimestamp: number): number {
     if (delay.to > delay.from && topic.name === SCHEDULE_TOPIC) {
       const time = deliverTime(bytes.utf8Slice(delay.from, delay.to), storeTimestamp, this.#delayLevels)

@@ -44,8 +44,8 @@ export interface ReplicatedLog {
   onGrowth(listener: () => void): () => void
 
   /**
-   * Slave: where to have the master begin, so that append() can tell whether its log is this one: the start of the last record, or
-   * `maxOffset` where that is the start of a file (the master may not have the file before it any more). 0 while nothing is there.
+   * Slave: where to have the master begin, so that append() can tell whether its log is this one: at the start of the last file, or 1 MiB
+   * before the end. 0 while nothing is there.
    */
   readonly resumeOffset: number
   /**

@@ -7,6 +7,12 @@ import { Growth } from './growth'
 import { LogIntake, type LogIntakeParts } from './log-intake'
 import type { Intake, ReplicatedLog } from './replicated-log'
 
+/**
+ * How much of its log a slave compares before it takes anything: enough for what a master may have lost by a crash, and little enough for a
+ * slow line that is often cut. Not from the file before, which the master may have deleted.
+ */
+const OVERLAP = 1 << 20
+
 export interface StoreLogParts extends Omit<LogIntakeParts, 'onDamage'> {
   checkpoint: Checkpoint
   group: GroupCommit
@@ -80,20 +86,10 @@ export class StoreLog implements ReplicatedLog {
   }
 
   get resumeOffset(): number {
-    const { log, queues } = this.#parts
+    const { log } = this.#parts
     const { maxOffset } = log
-    const segment = log.segments.find(maxOffset)
-    if (segment === undefined || segment.fromOffset === maxOffset) return maxOffset
-    // Queues know where records begin; without one the start of the file is far back, and as good.
-    let [last, end] = [segment.fromOffset, 0]
-    for (const queue of queues) {
-      if (queue.maxOffset === 0 || queue.logEnd <= end || queue.logEnd > maxOffset) continue
-      const { offset, size } = queue.entryAt(queue.maxOffset - 1)
-      if (offset + size !== queue.logEnd) continue
-      last = Math.max(segment.fromOffset, offset)
-      end = queue.logEnd
-    }
-    return last
+    const last = log.segments.find(maxOffset - 1)
+    return last === undefined ? maxOffset : Math.max(last.fromOffset, maxOffset - OVERLAP)
   }
 
   append(offset: number, bytes: Uint8Array): Intake {

@@ -15,9 +15,10 @@ export interface NativeAddon {
   registers: Float64Array
   recordTarget(arrayBuffer: ArrayBuffer, frame: Uint8Array, hosts: Uint8Array): object
   writeRecord(target: object, body: Uint8Array): void
-  /** These two: see native/napi/record_scan.h. */
+  /** These three: see native/napi/record_scan.h. */
   recordScan(checkCRC: boolean): ArrayBuffer
-  scanRecords(scan: ArrayBuffer, block: number, arrayBuffer: ArrayBuffer, from: number, to: number, logOffset: number): Promise<void>
+  scanRecords(scan: ArrayBuffer, arrayBuffer: ArrayBuffer, from: number, to: number, logOffset: number, block: number): Promise<void>
+  scanRecordsNow(scan: ArrayBuffer, arrayBuffer: ArrayBuffer, from: number, to: number, logOffset: number): void
   populate?(arrayBuffer: ArrayBuffer, from: number, to: number): void
   readAhead?(arrayBuffer: ArrayBuffer, from: number, to: number): Promise<void>
   reserve?(descriptor: number, length: number): void
@@ -215,8 +216,13 @@ class NativeRecordScan implements RecordScan {
 
   async scan({ bytes }: Mapping, from: number, to: number, logOffset: number): Promise<RecordRows> {
     const turn = (this.#turn = 1 - this.#turn)
-    await this.#addon.scanRecords(this.#scan, turn, bytes.buffer as ArrayBuffer, from, to, logOffset)
+    await this.#addon.scanRecords(this.#scan, bytes.buffer as ArrayBuffer, from, to, logOffset, turn)
     return this.#blocks[turn]!
+  }
+
+  scanNow({ bytes }: Mapping, from: number, to: number, logOffset: number): RecordRows {
+    this.#addon.scanRecordsNow(this.#scan, bytes.buffer as ArrayBuffer, from, to, logOffset)
+    return this.#blocks[0]!
   }
 }
 

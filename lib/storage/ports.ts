@@ -120,14 +120,16 @@ export interface Mapping {
   unmap(): void
 }
 
-/** Finds whole records off the main thread, by the rules of `RecordCheck`. */
+/** Finds whole records, by the rules of `RecordCheck`. */
 export interface RecordScan {
   /**
-   * The records that stand in a row from `from` on, up to the first that begins at or behind `to`, and as many as there is
+   * Off the main thread: the records that stand in a row from `from` on, up to the first that begins at or behind `to`, and as many as there is
    * room for. One call at a time; what it resolves with is good until the second next one.
    * @param logOffset that of the file's first byte
    */
   scan(mapping: Mapping, from: number, to: number, logOffset: number): Promise<RecordRows>
+  /** At once: the records that stand in a row in [from, to), as many as there is room for. Good until the next call of either. */
+  scanNow(mapping: Mapping, from: number, to: number, logOffset: number): RecordRows
 }
 
 /** Writes records into a mapped file. */

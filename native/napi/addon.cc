@@ -161,6 +161,7 @@ NAPI_MODULE_INIT() {
       function("crc32", crc32_of_range),
       function("recordScan", make_record_scan),
       function("scanRecords", scan_records),
+      function("scanRecordsNow", scan_records_now),
 // A platform without one of these has no such export, and the file system port's portable way stays in place.
 #if defined(__linux__)
       function("populate", populate_range),

@@ -34,6 +34,34 @@ struct Scan {
 
 using SharedScan = std::shared_ptr<Scan>;
 
+// What both kinds of scanning have as their first arguments.
+struct ScanCall {
+  SharedScan scan;
+  Range range;
+  std::int64_t log_offset;
+};
+
+template <std::size_t count>
+bool read_call(napi_env env, const Arguments<count>& arguments, ScanCall* call) {
+  bool tagged = false;
+  void* data = nullptr;
+  if (napi_check_object_type_tag(env, arguments[0], &scan_tag, &tagged) != napi_ok || !tagged ||
+      napi_unwrap(env, arguments[0], &data) != napi_ok) {
+    napi_throw_type_error(env, nullptr, "expected a scan");
+    return false;
+  }
+  std::int64_t from;
+  std::int64_t to;
+  if (!arguments.read(2, &from) || !arguments.read(3, &to) || !arguments.read(4, &call->log_offset)) return false;
+  if (!find_range(env, arguments[1], from, to, &call->range)) return false;
+  if (call->range.mapping->length() > std::numeric_limits<std::int32_t>::max()) {
+    napi_throw_range_error(env, nullptr, "the mapping is too long for a scan");
+    return false;
+  }
+  call->scan = *static_cast<SharedScan*>(data);
+  return true;
+}
+
 // One for the memory, one for the object: it may be collected while what it stands for is still in use.
 void scan_released(napi_env, void*, void* data) { delete static_cast<SharedScan*>(data); }
 void scan_collected(napi_env, void* data, void*) { delete static_cast<SharedScan*>(data); }
@@ -68,36 +96,32 @@ napi_value make_record_scan(napi_env env, napi_callback_info info) {
 
 napi_value scan_records(napi_env env, napi_callback_info info) {
   const Arguments<6> arguments(env, info);
-  bool tagged = false;
-  void* data = nullptr;
-  if (napi_check_object_type_tag(env, arguments[0], &scan_tag, &tagged) != napi_ok || !tagged ||
-      napi_unwrap(env, arguments[0], &data) != napi_ok) {
-    napi_throw_type_error(env, nullptr, "expected a scan");
-    return nullptr;
-  }
+  ScanCall call;
   std::int64_t block;
-  std::int64_t from;
-  std::int64_t to;
-  std::int64_t log_offset;
-  if (!arguments.read(1, &block) || !arguments.read(3, &from) || !arguments.read(4, &to) ||
-      !arguments.read(5, &log_offset)) {
+  if (!read_call(env, arguments, &call) || !arguments.read(5, &block)) return nullptr;
+  if (block < 0 || block >= static_cast<std::int64_t>(blocks)) {
+    napi_throw_range_error(env, nullptr, "the block is none");
     return nullptr;
   }
-  Range range;
-  if (!find_range(env, arguments[2], from, to, &range)) return nullptr;
-  if (block < 0 || block >= static_cast<std::int64_t>(blocks) ||
-      range.mapping->length() > std::numeric_limits<std::int32_t>::max()) {
-    napi_throw_range_error(env, nullptr, "the block is none, or the mapping is too long for a scan");
-    return nullptr;
-  }
-  const SharedScan scan = *static_cast<SharedScan*>(data);
-  return run_with_promise(env, "scan", [=] {
+  return run_with_promise(env, "scan", [call, block] {
+    const auto& [scan, range, log_offset] = call;
     Block& target = scan->memory[block];
-    target.count = static_cast<std::int32_t>(
-        scan->records.walk(range.mapping->address(), range.mapping->length(), range.from, range.to, log_offset,
-                           target.rows, rows_in_block));
+    target.count = static_cast<std::int32_t>(scan->records.walk(range.mapping->address(), range.mapping->length(),
+                                                                range.from, range.to, log_offset, target.rows,
+                                                                rows_in_block));
     return 0;
   });
+}
+
+napi_value scan_records_now(napi_env env, napi_callback_info info) {
+  const Arguments<5> arguments(env, info);
+  ScanCall call;
+  if (!read_call(env, arguments, &call)) return nullptr;
+  const auto& [scan, range, log_offset] = call;
+  Block& target = scan->memory[0];
+  target.count = static_cast<std::int32_t>(scan->records.walk(range.mapping->address(), range.to, range.from, range.to,
+                                                              log_offset, target.rows, rows_in_block));
+  return nullptr;
 }
 
 }  // namespace mqstore

@@ -85,23 +85,30 @@ function queues(): ConsumeQueues {
 }
 
 /** What decides on places in queue and index; the places themselves are compared by what stands there. */
-function factsOf({ bytes, topic, places, ...facts }: FoundRecord): object {
+type Facts = Omit<FoundRecord, 'bytes' | 'topic' | 'places'> & { topic: string; values: unknown[]; delay: string; isSeveral: boolean }
+
+function factsOf({ bytes, topic, places, ...facts }: FoundRecord): Facts {
   const values = [places.tags, places.keys, places.uniqueKey].map(({ from, to, hash }) => [bytes.toString('latin1', from, to), hash])
   const { delay, keys } = places
   return { ...facts, topic: topic.name, values, delay: bytes.toString('latin1', delay.from, delay.to), isSeveral: keys.isSeveral }
 }
 
 /** As recovery does it where there is no scan. */
-function lookAtEach({ bytes, view }: Mapping, logOffset: number, checkCRC: boolean): object[] {
+function lookAtEach({ bytes, view }: Mapping, logOffset: number, checkCRC: boolean): Facts[] {
   const check = new RecordCheck({ checkCRC, forceVerifyPropCRC: false, crc32: backend.crc32.bind(backend) })
   const finder = new RecordFinder(queues())
-  const found: object[] = []
+  const found: Facts[] = []
   let position = 0
   while (position < bytes.length && check.at(bytes, view, position, bytes.length, logOffset + position) === 'record') {
     found.push(factsOf(finder.inBytes(bytes, view, position, check.parts)))
     position += check.parts.size
   }
   return found
+}
+
+function assertSame(found: Facts[], expected: Facts[]): void {
+  const [left, right] = [JSON.stringify(found), JSON.stringify(expected)]
+  if (left !== right) throw new Error(`found ${left}\ninstead of ${right}`)
 }
 
 t.test('native code finds the same records, and the same in them', { skip }, async (t) => {
@@ -119,7 +126,7 @@ t.test('native code finds the same records, and the same in them', { skip }, asy
       records += expected.length
       const scan = backend.recordScan!(checkCRC)
       const finder = new RecordFinder(queues())
-      const found: object[] = []
+      const found: Facts[] = []
       // In two goes, the second from where the first ended.
       let end = 0
       for (const limit of [Math.min(to, content.length), content.length]) {
@@ -130,8 +137,10 @@ t.test('native code finds the same records, and the same in them', { skip }, asy
           if (rows.position(row) >= limit) throw new Error(`a record from ${rows.position(row)} on, behind ${limit}`)
         }
       }
-      const [left, right] = [JSON.stringify(found), JSON.stringify(expected)]
-      if (left !== right) throw new Error(`found ${left}\ninstead of ${right}`)
+      assertSame(found, expected)
+      const rows = scan.scanNow(mapping, 0, Math.min(to, content.length), random.logOffset)
+      const whole = Array.from({ length: rows.count }, (_, row) => factsOf(finder.inRows(rows, row, mapping, random.logOffset)))
+      assertSame(whole, expected.filter(({ offset, size }) => offset - random.logOffset + size <= to))
     } finally {
       mapping.unmap()
       closeSync(descriptor)
@@ -152,7 +161,10 @@ t.test('what is no scan, no map or no range of it is refused', { skip }, async (
   await t.rejects(scan.scan(mapping, 50, 40, 0), { message: /outside/ })
   await t.rejects(scan.scan(mapping, -1, 40, 0), { message: /outside/ })
   await t.rejects(scan.scan({ ...mapping, bytes: Buffer.alloc(9) }, 0, 0, 0), { message: /ArrayBuffer made by map/ })
+  t.throws(() => scan.scanNow(mapping, 0, 101, 0), { message: /outside/ })
   t.equal((await scan.scan(mapping, 0, 100, 0)).count, 0)
+  t.equal(scan.scanNow(mapping, 0, 100, 0).count, 0)
   mapping.unmap()
+  t.throws(() => scan.scanNow(mapping, 0, 100, 0), { message: /mapped/ })
   await t.rejects(scan.scan(mapping, 0, 100, 0), { message: /mapped/ })
 })

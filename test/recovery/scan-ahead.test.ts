@@ -17,6 +17,9 @@ function scanOf(most: number): { scan: RecordScan; asked: number[] } {
       const count = Math.min(most, Math.max(0, Math.ceil((to - from) / 10)))
       return { count, position: (row: number) => from + 10 * row, size: () => 10 } as unknown as RecordRows
     },
+    scanNow() {
+      throw new Error('nothing is looked for on the main thread')
+    },
   }
   return { scan, asked }
 }

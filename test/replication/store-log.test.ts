@@ -139,7 +139,7 @@ t.test('where a slave resumes', async (test) => {
   const first = master.append(messageOfSize(1000))
   const second = master.append(messageOfSize(1500))
   catchUp(log, master.replication.log)
-  test.equal(log.resumeOffset, second.isStored() && second.offset, 'at its last record')
+  test.equal(log.resumeOffset, 0, 'at the start of the last file')
   const to = second.isStored() ? second.offset + 700 : 0
   deliver(log, second.isStored() ? second.offset : 0, bytesOf(master.replication.log, 1000, to), () => 100)
   test.equal(log.maxOffset, 2500, 'what is there is compared, and nothing is taken')
@@ -160,7 +160,7 @@ t.test('a blank comes before the next file does', async (test) => {
   test.equal(log.maxOffset, 3000)
   deliver(log, FILE - 1, bytes.subarray(FILE - 1, FILE), () => 1)
   test.equal(log.maxOffset, FILE, 'the file is full')
-  test.equal(log.resumeOffset, FILE)
+  test.equal(log.resumeOffset, 0, 'at the start of the last file, which is compared')
   test.equal(log.read(0, Buffer.alloc(2 * FILE)), FILE)
   log.cutBack()
   deliver(log, FILE, bytes.subarray(FILE), () => 500)
@@ -186,6 +186,28 @@ t.test('cutting back leaves nothing of what was no record yet', async (test) => 
   backend.files.read(descriptor, file, 0, FILE, 0)
   test.ok(file.subarray(end).every((byte) => byte === 0))
   catchUp(log, master.replication.log, () => 13)
+  test.equal(firstReadDifference(master, slave), undefined)
+})
+
+t.test('a master that lost a message in the middle, and gives its number to another', async (test) => {
+  const { master, slave } = await pair(test)
+  const other = await openMaster(test, '/store', inMemory())
+  const { log } = slave.replication
+  const put = (store: MessageStore, queueId: number): number => {
+    const result = store.append(message({ queueId, body: Buffer.from('as long as the others') }))
+    return result.isStored() ? result.offset : -1
+  }
+  for (const queueId of [0, 1, 0]) put(master, queueId)
+  const from = put(master, 1)
+  catchUp(log, master.replication.log)
+  // What the other one has where the third of these was is of no queue that the slave looks at here.
+  for (const queueId of [0, 1, 2, 1]) put(other, queueId)
+  const [ownOffset, otherOffset] = [log.maxOffset, put(other, 0)]
+  // So far behind that it is not compared.
+  const bytes = bytesOf(other.replication.log, from, other.maxPhyOffset)
+  await test.rejects(async () => deliver(log, from, bytes, () => FILE), { code: 'ERR_DIVERGED', details: { ownOffset, otherOffset } })
+  test.equal(log.maxOffset, ownOffset, 'it is no part of the log')
+  log.cutBack()
   test.equal(firstReadDifference(master, slave), undefined)
 })
 

@@ -184,7 +184,7 @@ export class ReplicationRound {
     await this.#last()
     await this.#until('the slave notices', () => this.#followers.every((follower) => !follower.machine.isConnected))
     await this.#master.start({ brokerRole: 'SYNC_MASTER' })
-    const difference = firstDifference(machine.log, this.#master.log)
+    const mayFollow = canFollow(machine.log, this.#master.log)
     // Messages are put to it again before its slave is there.
     this.#traffic.begin(this.#master.store)
     this.#connectWires()
@@ -193,11 +193,11 @@ export class ReplicationRound {
       await this.#last()
       return false
     }
-    if (fault === 'kill master' || difference === undefined) {
+    if (fault === 'kill master' || mayFollow) {
       await this.#catchUp()
       return false
     }
-    this.#tell(`the master came back with another log: ${difference}`)
+    this.#tell(`the master came back with another log, which begins at ${this.#master.log.minOffset}`)
     this.#count('diverged, and told', 1)
     await this.#until('the slave says that it diverged', () => machine.diverged !== undefined)
     machine.diverged = undefined
@@ -280,14 +280,16 @@ export class ReplicationRound {
       await machine.store.flush()
       this.#audit(machine)
     }
-    this.#assertIsOnSlaves(machines)
+    // What the next master acknowledges it promises for itself alone.
+    const promised = new Map(this.ledger.acknowledged)
+    this.#assertIsOnSlaves(machines, promised)
     this.#assertNothingWrong()
     await best.store.replication.start()
     await this.#lead(best, other)
     await best.close()
     await best.open({ brokerRole: random.pick(['ASYNC_MASTER', 'SLAVE'] as const) })
     this.#audit(best)
-    this.#assertIsOnSlaves(machines)
+    this.#assertIsOnSlaves(machines, promised)
   }
 
   /** The old master comes back as a slave, if it has nothing that the new one lacks; otherwise it says so. */
@@ -339,8 +341,8 @@ export class ReplicationRound {
   }
 
   /** What was acknowledged is on as many slaves as it was promised. */
-  #assertIsOnSlaves(machines: readonly Machine[]): void {
-    const lost = [...this.ledger.acknowledged].filter(([, { offset }]) =>
+  #assertIsOnSlaves(machines: readonly Machine[], promised: Ledger['acknowledged']): void {
+    const lost = [...promised].filter(([, { offset }]) =>
       machines.filter(({ store: { minPhyOffset, maxPhyOffset } }) => offset >= minPhyOffset && offset < maxPhyOffset).length < this.#plan.slavesWithAll)
     if (lost.length === 0) return
     const places = lost.map(([number, { offset }]) => `${number} at ${offset}`).slice(0, 5)
@@ -379,7 +381,7 @@ export class ReplicationRound {
 
 /** Whether a log is a beginning of another one, which still has what comes behind it. */
 function canFollow(log: ReplicatedLog, other: ReplicatedLog): boolean {
-  return log.maxOffset === 0 || (log.resumeOffset >= other.minOffset && firstDifference(log, other) === undefined)
+  return log.minOffset === log.maxOffset || (log.resumeOffset >= other.minOffset && firstDifference(log, other) === undefined)
 }
 
 /** Whoever has most of the end is the next master, and among these whoever began first. */

@@ -24,7 +24,7 @@ export interface MasterConnectionEnd {
 }
 
 /**
- * A slave's end of a connection. It reports at once where it stands, and asks for its last record again: only when the log has
+ * A slave's end of a connection. It reports at once where it stands, and asks for the end of its log again: only when the log has
  * found that to be the same does it report more. Reports that come in quick succession become one.
  */
 export class MasterConnection implements FrameSink, Receiver {
@@ -103,12 +103,13 @@ export class MasterConnection implements FrameSink, Receiver {
       // A master of 4.9 that does not have what it is asked for ends the connection at the second report: then nobody learns why.
       if (!this.#isComparing) this.#sendReport()
     })
-    const { maxOffset } = log
-    this.#ownEnd = maxOffset
-    this.#masterOffset = maxOffset
+    const { minOffset, maxOffset } = log
+    const isEmpty = minOffset === maxOffset
+    this.#ownEnd = isEmpty ? 0 : maxOffset
+    this.#masterOffset = this.#ownEnd
     // A request for offset 0 means that nothing is here. Whoever has something does without the first byte of its first record.
-    this.#due = maxOffset === 0 ? 0 : Math.max(1, log.resumeOffset)
-    if (maxOffset > 0) this.#expected = this.#due
+    this.#due = isEmpty ? 0 : Math.max(1, log.resumeOffset)
+    if (!isEmpty) this.#expected = this.#due
     // What lies behind damage counts later than it comes.
     this.#endGrowth = log.onGrowth(() => {
       this.#raise(log.maxOffset)
@@ -163,18 +164,17 @@ export class MasterConnection implements FrameSink, Receiver {
    * chance; frames without a body that follow each other at once are the flow control of 5.3, and count as one.
    */
   #checkSilence(offset: number): void {
-    const { log, clock, options } = this.#context
-    const { maxOffset } = log
-    if (offset >= maxOffset) return
+    const { clock, options } = this.#context
+    if (offset >= this.#ownEnd) return
     const now = clock.now()
     if (this.#silentSince === undefined) this.#silentSince = now
     if (now - this.#silentSince < options.haSendHeartbeatInterval / 2) return
     const reason = `it has nothing from offset ${offset} on: its log ends there, or begins behind`
     throw new StoreError(
       'ERR_DIVERGED',
-      `this store has messages up to offset ${maxOffset}, and of the master ${this.#master} ${reason}. See which of the two has what counts, ` +
+      `this store has messages up to offset ${this.#ownEnd}, and of the master ${this.#master} ${reason}. See which of the two has what counts, ` +
         'and make the other anew, with an empty directory',
-      { ownOffset: maxOffset, otherOffset: offset, reason },
+      { ownOffset: this.#ownEnd, otherOffset: offset, reason },
     )
   }
 

@@ -80,7 +80,7 @@ t.test('it reports at once, and begins where the master says when it has nothing
   test.match(told, [{ name: 'masterConnected', master: '127.0.0.1:10912', offset: 0 }])
 })
 
-t.test('it asks for its last record again, and reports more only once that is the same', async (test) => {
+t.test('it asks for the end of its log again, and reports more only once that is the same', async (test) => {
   const { master, log } = logs(8, 5)
   const { connected } = scene(test, log)
   const { socket, reports } = await connected()
@@ -109,12 +109,31 @@ t.test('with a single record it asks from the second byte on, since 0 means that
   test.same(reports(), [log.maxOffset])
 })
 
-t.test('where its log ends with a file it asks for the next one, since the master may have deleted what is before', async (test) => {
+t.test('where its log ends with a file it asks for the end of that, too', async (test) => {
   const log = new FakeLog()
   log.write(99, 99, 99, 99)
   const { connected } = scene(test, log)
   const { reports } = await connected()
-  test.same(reports(), [fileSize])
+  test.same(reports(), [log.resumeOffset])
+  test.ok(log.resumeOffset < fileSize && log.maxOffset === fileSize)
+})
+
+t.test('a log that begins behind its master, and has nothing, begins anew', async (test) => {
+  const { master } = logs(5, 0)
+  const log = new FakeLog(2 * fileSize)
+  const { connected, clock, told } = scene(test, log)
+  const { socket, reports } = await connected()
+  test.same(reports(), [0])
+  for (let heartbeats = 0; heartbeats < 3; heartbeats++) {
+    socket.push(frameOf(0, Buffer.alloc(0)))
+    await turns()
+    clock.advance(5000)
+  }
+  socket.push(frameOf(0, master.slice(0)))
+  await turns()
+  test.same(log.bytes, master.bytes)
+  test.equal(reports().at(-1), master.maxOffset)
+  test.same(told.filter(({ name }) => name !== 'masterConnected'), [])
 })
 
 t.test('other bytes where there should be its own: nothing is taken, and it stops', async (test) => {

@@ -58,7 +58,7 @@ export class FakeLog implements ReplicatedLog {
   }
 
   get resumeOffset(): number {
-    return this.maxOffset % fileSize === 0 ? this.maxOffset : this.#lastRecord
+    return this.#lastRecord
   }
 
   read(offset: number, target: Uint8Array): number {
@@ -83,8 +83,9 @@ export class FakeLog implements ReplicatedLog {
 
   append(offset: number, piece: Uint8Array): Intake {
     if (this.appendError !== undefined) throw this.appendError
-    if (this.maxOffset === 0 && this.#end === 0 && offset > 0) {
+    if (this.#length === 0 && offset !== this.#end) {
       this.minOffset = this.#end = offset
+      this.maxOffset = Math.min(this.maxOffset, offset)
     }
     if (offset > this.#end) throw new Error(`a gap from ${this.#end} to ${offset}`)
     const known = Math.min(piece.length, Math.max(0, this.#end - offset))
