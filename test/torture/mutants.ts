@@ -86,7 +86,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'damage-taken-for-the-end', file: 'recovery/recover.js',
-    from: 'if (offset < flushedUpTo)', to: 'if (false)', killedBy: inImages(30_000),
+    from: 'if (offset < flushedUpTo ||', to: 'if (', killedBy: inImages(30_000),
   },
   {
     name: 'signed-topic-length', file: 'format/record.js',
@@ -157,15 +157,19 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'shorter-log-of-the-master-unnoticed', file: 'replication/ha/master-connection.js',
-    from: 'if (offset >= maxOffset)', to: 'if (true)', killedBy: inReplication(100),
+    from: 'if (offset >= this.#ownEnd)', to: 'if (true)', killedBy: inReplication(100),
   },
   {
     name: 'slave-believed-what-it-says-first', file: 'replication/ha/replica-connection.js',
-    from: 'Math.min(offset, Math.max(1, startOffset))', to: 'offset', killedBy: inReplication(300),
+    from: 'Math.min(offset, Math.max(1, startOffset))', to: 'offset', killedBy: { test: 'replication/ha/replica-connection' },
   },
   {
     name: 'slave-reports-what-is-not-compared-yet', file: 'replication/ha/master-connection.js',
-    from: 'if (!this.#isComparing)\n                this.#sendReport();', to: 'this.#sendReport();', killedBy: inReplication(100),
+    from: 'if (!this.#isComparing)\n                this.#sendReport();', to: 'this.#sendReport();', killedBy: { test: 'replication/ha/slave' },
+  },
+  {
+    name: 'number-of-a-queue-given-twice-unnoticed', file: 'dispatch/queue-placement.js',
+    from: 'if (claimed <= 0 ||', to: 'if (true ||', killedBy: { test: 'replication/store-log' },
   },
   {
     name: 'slave-does-not-cut-back', file: 'replication/ha/slave.js',

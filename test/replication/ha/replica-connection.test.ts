@@ -24,7 +24,7 @@ interface Scene {
   frames(): Frame[]
 }
 
-function scene(test: Test, log: FakeLog, options: Partial<HaOptions> = {}): Scene {
+function scene(test: Test, log: FakeLog, options: Partial<HaOptions> = {}, startOffset = Infinity): Scene {
   const clock = new ManualClock()
   const context = contextOf(clock, log, options)
   const socket = new TestSocket()
@@ -34,7 +34,7 @@ function scene(test: Test, log: FakeLog, options: Partial<HaOptions> = {}): Scen
   const connection = new ReplicaConnection(socket, context, {
     replica: '10.0.0.1:5',
     buffers,
-    startOffset: Infinity,
+    startOffset,
     complain: (kind, message) => complaints.push(`${kind}: ${message}`),
     onEnd: () => ends++,
   })
@@ -242,6 +242,19 @@ t.test('reports that come together are one, and a cut one counts when it is whol
   socket.push(cut.subarray(3))
   await turns()
   test.same(context.log.acknowledged.map(({ offset }) => offset), [1, 30, 40])
+})
+
+t.test('what it says first does not count for what was put since its store became a master', async (test) => {
+  for (const [startOffset, counts] of [[100, 100], [200, 150], [0, 1]] as const) {
+    const { socket, context } = scene(test, logOf(2), {}, startOffset)
+    const offsets = (): number[] => context.log.acknowledged.map(({ offset }) => offset)
+    socket.report(150)
+    await turns()
+    test.same(offsets(), [counts])
+    socket.report(200)
+    await turns()
+    test.same(offsets(), [counts, 200], 'it has been sent that')
+  }
 })
 
 t.test('what the replica cannot have does not count', async (test) => {
