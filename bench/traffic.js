@@ -34,8 +34,7 @@ export async function appendAll(store, workload, onTurn = () => {}) {
   const { messages } = workload
   const body = bodyOf(workload)
   for (let number = 0; number < messages; number++) {
-    const { status } = store.append(messageOf(number, workload, body))
-    if (status !== 'PUT_OK') throw new Error(status)
+    append(store, messageOf(number, workload, body))
     if (number % appendsPerTurn !== 0) continue
     await new Promise(setImmediate)
     onTurn()
@@ -52,15 +51,17 @@ export async function appendAtPace(store, workload, onTurn) {
   for (let number = 0; number < messages; ) {
     const started = performance.now()
     const due = Math.min(messages, ((started - began) * pace) / 1000)
-    for (; number < due; number++) {
-      const { status } = store.append(messageOf(number, workload, body))
-      if (status !== 'PUT_OK') throw new Error(status)
-    }
+    for (; number < due; number++) append(store, messageOf(number, workload, body))
     milliseconds += performance.now() - started
     await pause(1)
     onTurn()
   }
   return milliseconds
+}
+
+function append(store, message) {
+  const { status } = store.append(message)
+  if (status !== 'PUT_OK') throw new Error(status)
 }
 
 /** So many at a time as are to be in flight. Where nothing has to be waited for, there are turns of the event loop all the same. */
