@@ -9,6 +9,13 @@ import { StillClock, messageOfSize, withFiles } from './support'
 const MEBIBYTE = 1 << 20
 const queue = { topic: 'orders', queueId: 0 }
 
+const { becomes } = process.env
+if (becomes !== undefined) {
+  process.setgroups!([])
+  process.setgid!(Number(becomes))
+  process.setuid!(Number(becomes))
+}
+
 interface Failure {
   code: string
   reason?: string | undefined
