@@ -49,8 +49,7 @@ export async function appendAll(store, workload, onTurn = () => {}) {
 export async function appendRange(store, workload, from, to, onTurn = () => {}) {
   const body = bodyOf(workload)
   for (let number = from; number < to; number++) {
-    const { status } = store.append(messageOf(number, workload, body))
-    if (status !== 'PUT_OK') throw new Error(status)
+    append(store, messageOf(number, workload, body))
     if (number % appendsPerTurn !== 0) continue
     await new Promise(setImmediate)
     onTurn()
@@ -76,22 +75,24 @@ export async function appendBatches(store, workload) {
 
 /** As many a second as the pace says. @returns how many milliseconds of that it took to append them */
 export async function appendAtPace(store, workload, onTurn) {
-  const { messages, pace } = workload
+  const { messages, perSecond } = workload
   const body = bodyOf(workload)
   const began = performance.now()
   let milliseconds = 0
   for (let number = 0; number < messages; ) {
     const started = performance.now()
-    const due = Math.min(messages, ((started - began) * pace) / 1000)
-    for (; number < due; number++) {
-      const { status } = store.append(messageOf(number, workload, body))
-      if (status !== 'PUT_OK') throw new Error(status)
-    }
+    const due = Math.min(messages, ((started - began) * perSecond) / 1000)
+    for (; number < due; number++) append(store, messageOf(number, workload, body))
     milliseconds += performance.now() - started
     await pause(1)
     onTurn()
   }
   return milliseconds
+}
+
+export function append(store, message) {
+  const { status } = store.append(message)
+  if (status !== 'PUT_OK') throw new Error(status)
 }
 
 /**

@@ -67,7 +67,7 @@ export const workloads = [
   },
   {
     ...pair, name: 'replication-steady', scenario: 'append', title: 'append at 150,000 messages/s, 1 KiB, asynchronous replication',
-    pace: 150_000, messages: 750_000, warmUp: { messages: 400_000 }, measures: ['alone', 'attached', 'arrived', 'lagAtEnd', 'lagMax'],
+    perSecond: 150_000, messages: 750_000, warmUp: { messages: 400_000 }, measures: ['alone', 'attached', 'arrived', 'lagAtEnd', 'lagMax'],
   },
   {
     ...pair, name: 'replication-put-64', scenario: 'put', title: 'put, 1 KiB, 64 in flight, with a slave', inFlight: 64,

@@ -95,7 +95,7 @@ public class Replication {
         private JSONObject measure(JSONObject amounts, Path storeDirectory) throws Exception {
             JSONObject figures = new JSONObject(true);
             switch (workload.getString("scenario")) {
-                case "append": measureAppending(amounts.getIntValue("messages"), amounts.getIntValue("pace"), storeDirectory, figures); break;
+                case "append": measureAppending(amounts.getIntValue("messages"), amounts.getIntValue("perSecond"), storeDirectory, figures); break;
                 case "put": measurePutting(amounts.getIntValue("messages"), storeDirectory, figures); break;
                 case "catchUp": measureCatchingUp(amounts.getDoubleValue("gibibytes"), storeDirectory, figures); break;
                 default: throw new IllegalArgumentException(workload.getString("scenario"));
@@ -104,10 +104,10 @@ public class Replication {
         }
 
         /** What the slave costs a master that does not wait for it, and whether it keeps up. */
-        private void measureAppending(int messages, int pace, Path storeDirectory, JSONObject figures) throws Exception {
+        private void measureAppending(int messages, int perSecond, Path storeDirectory, JSONObject figures) throws Exception {
             inTurn(
                 () -> withMaster(storeDirectory, Map.of("brokerRole", "ASYNC_MASTER"), (master, address) ->
-                    figures.put("alone", measureAppending(master, messages, pace))),
+                    figures.put("alone", measureAppending(master, messages, perSecond))),
                 () -> withPair(storeDirectory, "ASYNC_MASTER", (master, address) -> {
                     AtomicBoolean isOver = new AtomicBoolean();
                     AtomicLong lagMax = new AtomicLong();
@@ -116,7 +116,7 @@ public class Replication {
                     });
                     watch.start();
                     long started = System.nanoTime();
-                    figures.put("attached", measureAppending(master, messages, pace));
+                    figures.put("attached", measureAppending(master, messages, perSecond));
                     isOver.set(true);
                     watch.join();
                     figures.put("lagAtEnd", lagAtEnd);
@@ -194,13 +194,13 @@ public class Replication {
         }
 
         /** Where there is a pace to keep, the time between does not count, and neither do queues and index. */
-        private double measureAppending(DefaultMessageStore store, int messages, int pace) throws Exception {
-            if (pace == 0) return measureWriting(store, messages, 1);
+        private double measureAppending(DefaultMessageStore store, int messages, int perSecond) throws Exception {
+            if (perSecond == 0) return measureWriting(store, messages, 1);
             long began = System.nanoTime();
             double milliseconds = 0;
             for (int number = 0; number < messages; sleep()) {
                 long started = System.nanoTime();
-                for (double due = Math.min(messages, millisecondsSince(began) * pace / 1000); number < due; number++) put(store, number);
+                for (double due = Math.min(messages, millisecondsSince(began) * perSecond / 1000); number < due; number++) put(store, number);
                 milliseconds += millisecondsSince(started);
             }
             lagAtEnd = lagOf(store);

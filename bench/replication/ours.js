@@ -111,7 +111,7 @@ async function rateOf(work) {
 
 /** Where there is a pace to keep, the time between does not count. */
 async function appendRate(master, chosen, onTurn = () => {}) {
-  if (chosen.pace === undefined) return rateOf(() => appendAll(master, chosen, onTurn))
+  if (chosen.perSecond === undefined) return rateOf(() => appendAll(master, chosen, onTurn))
   return (chosen.messages * 1000) / (await appendAtPace(master, chosen, onTurn))
 }
 

@@ -46,7 +46,8 @@ interface Doubt {
 export class LogIntake {
   readonly #parts: LogIntakeParts
   readonly #check: IncomingCheck
-  readonly #scan: RecordScan | undefined
+  /** Made with the first bytes: it has memory of its own, and most stores never take any. */
+  #scan: RecordScan | undefined
   readonly #finder: RecordFinder
   #doubt: Doubt | undefined
   /** The record that ends the doubt does not begin before this offset. */
@@ -56,10 +57,9 @@ export class LogIntake {
   #warnedOf = -1
 
   constructor(parts: LogIntakeParts) {
-    const { backend, queues, options: { forceVerifyPropCRC } } = parts
+    const { backend, queues, options } = parts
     this.#parts = parts
-    this.#check = new IncomingCheck({ checkCRC: true, forceVerifyPropCRC, crc32: backend.crc32.bind(backend) })
-    this.#scan = forceVerifyPropCRC ? undefined : backend.recordScan?.(true)
+    this.#check = new IncomingCheck({ checkCRC: true, forceVerifyPropCRC: options.forceVerifyPropCRC, crc32: backend.crc32.bind(backend) })
     this.#finder = new RecordFinder(queues)
   }
 
@@ -166,9 +166,12 @@ export class LogIntake {
 
   /** As many whole records as one call finds at the end of the log, which costs less than one call for each. */
   #acceptInRow(segment: Segment, limit: number): void {
+    const { log, backend, options } = this.#parts
+    if (options.forceVerifyPropCRC) return
+    this.#scan ??= backend.recordScan?.(true)
     if (this.#scan === undefined) return
     const { mapping, fromOffset } = segment
-    const from = this.#parts.log.maxOffset - fromOffset
+    const from = log.maxOffset - fromOffset
     const rows = this.#scan.scanNow(mapping, from, limit, fromOffset)
     const last = rows.count - 1
     if (last < 0) return

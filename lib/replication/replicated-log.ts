@@ -44,8 +44,8 @@ export interface ReplicatedLog {
   onGrowth(listener: () => void): () => void
 
   /**
-   * Slave: where to have the master begin, so that append() can tell whether its log is this one: at the start of the last file, or 1 MiB
-   * before the end. 0 while nothing is there.
+   * Slave: where to have the master begin, so that append() can tell whether its log is this one: 1 MiB before the end, or at the start of
+   * the last file where that lies behind. 0 while nothing is there.
    */
   readonly resumeOffset: number
   /**

@@ -89,7 +89,7 @@ export class StoreLog implements ReplicatedLog {
     const { log } = this.#parts
     const { maxOffset } = log
     const last = log.segments.find(maxOffset - 1)
-    return last === undefined ? maxOffset : Math.max(last.fromOffset, maxOffset - OVERLAP)
+    return last === undefined ? 0 : Math.max(last.fromOffset, maxOffset - OVERLAP)
   }
 
   append(offset: number, bytes: Uint8Array): Intake {

@@ -137,7 +137,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'new-slave-acknowledges-what-it-never-gets', file: 'replication/acknowledgements.js',
-    from: 'this.#beginWithLastFile();', to: ';', killedBy: inReplication(300),
+    from: 'this.#beginWithLastFile();', to: ';', killedBy: { test: 'replication/policies' },
   },
   {
     name: 'slave-acknowledges-what-is-announced', file: 'replication/ha/master-connection.js',
