@@ -45,6 +45,7 @@ async function writeAll(peer, workload, atOnce) {
     await peer.write(first, Array.from({ length: Math.min(atOnce, messages - first) }, (_, index) => messageOf(first + index, workload, body)))
     await new Promise(setImmediate)
   }
+  await peer.finish?.()
   return messages
 }
 

@@ -15,7 +15,7 @@ export function messageIdAt(storeHost: string, commitLogOffset: number): string 
     lastUpper = upper
     lastBeginning = storeHost + longText(upper).slice(4)
   }
-  return lastBeginning + byteTexts[(commitLogOffset >> 8) & 0xff]! + byteTexts[commitLogOffset & 0xff]!
+  return lastBeginning + (byteTexts[(commitLogOffset >> 8) & 0xff]! + byteTexts[commitLogOffset & 0xff]!)
 }
 
 /** Messages that are read one after the other lie near each other: of most, all digits but four are those of the one before. */

@@ -72,7 +72,7 @@ export class GetResult {
     return buffers
   }
 
-  /** The messages. They own a copy of their bytes, one for all of them: who keeps one message of many for long copies it out. */
+  /** The messages. They own a copy of their bytes, next to those of the others: who keeps one of many for long copies it out. */
   get messages(): StoredMessage[] {
     this.#assertTakeable()
     const messages = this.#reader.messages(this.commitLogOffsets, this.sizes, this.totalSize, this.#lease)

@@ -90,7 +90,7 @@ export class MessageGetter {
   #scanFile(
     queue: ConsumeQueue, from: number, request: GetRequest, filter: MessageFilter | undefined, result: GetResult,
   ): number {
-    const { log, guard } = this.#context
+    const { log, guard, reader } = this.#context
     const { compatibility, maxFilterMessageSize } = this.#options
     const maxMessages = request.maxMessages ?? MESSAGES_DEFAULT
     const entriesPerFile = queue.files.entriesPerFile
@@ -153,7 +153,7 @@ export class MessageGetter {
         skipBelow = nextSegmentOffset(log, offset)
         continue
       }
-      if (!matchesMessage(filter, () => this.#context.reader.message(offset, size)!)) {
+      if (!matchesMessage(filter, reader, offset, size)) {
         if (result.commitLogOffsets.length === 0) result.status = 'NO_MATCHED_MESSAGE'
         continue
       }

@@ -1,6 +1,6 @@
 import { StoreError } from '../errors'
 import { hashCode } from '../format/java-string'
-import type { StoredMessage } from '../format/stored-message'
+import type { LogReader } from '../commit-log/log-reader'
 import type { MessageFilter } from '../types'
 
 /** Makes the caller's filter, or an expression of tags (`a || b`, `*` or nothing for all), into one to ask. */
@@ -19,6 +19,7 @@ export function matchesEntry(filter: MessageFilter | undefined, tagsCode: number
   return filter?.matchesEntry === undefined || filter.matchesEntry(tagsCode)
 }
 
-export function matchesMessage(filter: MessageFilter | undefined, read: () => StoredMessage): boolean {
-  return filter?.matchesMessage === undefined || filter.matchesMessage(read())
+/** Whether the filter takes the message that lies at `offset` of the log, `size` bytes of it, which is there. */
+export function matchesMessage(filter: MessageFilter | undefined, reader: LogReader, offset: number, size: number): boolean {
+  return filter?.matchesMessage === undefined || filter.matchesMessage(reader.message(offset, size)!)
 }
