@@ -129,7 +129,11 @@ export const mutants: readonly Mutant[] = [
   // Master and slave
   {
     name: 'acknowledged-without-a-replica', file: 'replication/acknowledgements.js',
-    from: 'if (!isReplicated)', to: 'if (false)', killedBy: inReplication(60),
+    from: 'this.#waitForReplicas(end) : false;', to: 'true : false;', killedBy: inReplication(300),
+  },
+  {
+    name: 'late-replica-taken-for-one-in-time', file: 'replication/acknowledgements.js',
+    from: 'if (!isReplicated)', to: 'if (false)', killedBy: { test: 'replication/policies' },
   },
   {
     name: 'one-replica-of-two-is-enough', file: 'replication/acknowledgements.js',
@@ -145,7 +149,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'slave-acknowledges-before-its-flush', file: 'replication/ha/master-connection.js',
-    from: 'if (!this.#context.options.haAcknowledgeAfterFlush)', to: 'if (true)', killedBy: inReplication(100),
+    from: 'if (!this.#context.options.haAcknowledgeAfterFlush)', to: 'if (true)', killedBy: inReplication(300),
   },
   {
     name: 'slave-asks-for-nothing-that-it-has', file: 'replication/ha/master-connection.js',
@@ -153,11 +157,11 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'overlap-not-compared', file: 'replication/log-intake.js',
-    from: 'if (same < length)', to: 'if (false)', killedBy: inReplication(100),
+    from: 'if (same < length)', to: 'if (false)', killedBy: inReplication(300),
   },
   {
     name: 'shorter-log-of-the-master-unnoticed', file: 'replication/ha/master-connection.js',
-    from: 'if (offset >= this.#ownEnd)', to: 'if (true)', killedBy: inReplication(100),
+    from: 'if (offset >= this.#ownEnd)', to: 'if (true)', killedBy: inReplication(300),
   },
   {
     name: 'slave-believed-what-it-says-first', file: 'replication/ha/replica-connection.js',
@@ -177,7 +181,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'slave-gives-up-at-a-full-disk', file: 'replication/ha/slave.js',
-    from: "new Set(['ERR_DISK_FULL', ", to: 'new Set([', killedBy: inReplication(100),
+    from: "new Set(['ERR_DISK_FULL', ", to: 'new Set([', killedBy: inReplication(300),
   },
   {
     name: 'silent-master-not-given-up', file: 'replication/ha/silence-guard.js',
