@@ -113,6 +113,7 @@ export async function openStore(
       placement: new SegmentPlacement(logPaths.writable, options.mappedFileSizeCommitLog),
       segmentSize: options.mappedFileSizeCommitLog,
       appendsPropertyCrc: options.enabledAppendPropCRC,
+      isFlushedOften: options.flushDiskType === 'SYNC_FLUSH',
       onRoll: events.onRoll,
       warn: events.onWarning,
       onFlushFailure: events.onFlushFailure,

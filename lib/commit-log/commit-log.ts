@@ -7,7 +7,7 @@ import { SegmentList } from '../storage/segment-list'
 import type { PreparedRecord } from './message-encoder'
 import { ReceivedSegments } from './received-segments'
 import type { SegmentPlacement } from './segment-placement'
-import { POPULATE_WINDOW, SegmentSupply, assertNotReplaced } from './segment-supply'
+import { POPULATE_STEP, POPULATE_WINDOW, SegmentSupply, assertNotReplaced } from './segment-supply'
 
 export interface CommitLogOptions {
   backend: Backend
@@ -16,6 +16,8 @@ export interface CommitLogOptions {
   segmentSize: number
   /** Whether each record ends in a CRC over all of it (5.x, `enabledAppendPropCRC`). */
   appendsPropertyCrc: boolean
+  /** Whether the end of the log is flushed again and again (SYNC_FLUSH). */
+  isFlushedOften: boolean
   onRoll(segment: Segment): void
   warn(message: string, file: string): void
   onFlushFailure(error: Error): void
@@ -43,6 +45,7 @@ export class CommitLog {
   /** Offset at which the next segment is begun to be prepared. */
   #prepareAt = Infinity
   #populateAt = Infinity
+  #populatedTo = 0
   /** The first of the two: nothing has to be made ready before. */
   #readyTo = Infinity
   /** Behind what was received; nothing was, where this is not behind the end. */
@@ -307,6 +310,7 @@ export class CommitLog {
     this.#currentTo = segment.toOffset
     this.#prepareAt = segment.fromOffset + segment.size / 2
     this.#populateAt = segment.fromOffset
+    this.#populatedTo = segment.fromOffset
     this.#readyTo = segment.fromOffset
   }
 
@@ -320,11 +324,12 @@ export class CommitLog {
     this.#readyTo = Math.min(this.#prepareAt, this.#populateAt)
   }
 
-  /** Keeps pages ready between half a window and a whole one ahead of the writer. */
+  /** Keeps pages ready a window ahead of the writer. */
   #populate(offset: number): void {
-    const from = offset - this.#currentFrom
-    const to = Math.min(from + POPULATE_WINDOW, this.#currentTo - this.#currentFrom)
-    this.#current!.mapping.populate(from, to)
-    this.#populateAt = to === this.#currentTo - this.#currentFrom ? Infinity : offset + POPULATE_WINDOW / 2
+    const from = Math.max(offset, this.#populatedTo)
+    const to = Math.min(offset + POPULATE_WINDOW, this.#currentTo)
+    this.#current!.mapping.populate(from - this.#currentFrom, to - this.#currentFrom, this.#options.isFlushedOften)
+    this.#populatedTo = to
+    this.#populateAt = to === this.#currentTo ? Infinity : offset + POPULATE_STEP
   }
 }

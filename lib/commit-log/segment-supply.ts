@@ -7,12 +7,15 @@ import type { SegmentPlacement } from './segment-placement'
 
 /** Pages made present ahead of the writer, in bytes. */
 export const POPULATE_WINDOW = 16 << 20
+/** As many at a time. */
+export const POPULATE_STEP = 1 << 20
 
 export interface SegmentSupplyOptions {
   backend: Backend
   placement: SegmentPlacement
   /** Bytes. */
   segmentSize: number
+  isFlushedOften: boolean
   warn(message: string, file: string): void
   /** The disk refused a flush of a segment, or of the directory: a second one that succeeds proves nothing. */
   onFlushFailure(error: Error): void
@@ -119,7 +122,7 @@ export class SegmentSupply {
       await this.#backend.files.reserveAsync(segment.descriptor, segment.size)
       prepared.isReserved = true
       if (prepared.taken) return
-      segment.mapping.populate(0, Math.min(POPULATE_WINDOW, segment.size))
+      segment.mapping.populate(0, Math.min(POPULATE_WINDOW, segment.size), this.#options.isFlushedOften)
     } catch (error) {
       this.#giveUp(prepared, error as Error)
       return

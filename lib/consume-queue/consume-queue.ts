@@ -123,6 +123,11 @@ export class ConsumeQueue {
 
   /** The first entry at or behind `logOffset`; {@link maxOffset} when there is none. */
   firstAtOrBehind(logOffset: number): number {
+    // What waits for a flush is mostly in memory, and asked for with each: no file is read for that.
+    const inMemory = this.#tailFrom + 1
+    if (inMemory < this.#count && !this.#liesAtOrBehind(inMemory, logOffset)) {
+      return this.#search(inMemory + 1, this.#count, (index) => this.#liesAtOrBehind(index, logOffset))
+    }
     // All of them, as when the log is scanned from its start: not found step by step in files that nobody has read yet.
     if (this.#minOffset < this.#count && this.#liesAtOrBehind(this.#minOffset, logOffset)) return this.#minOffset
     // Otherwise what is asked for is mostly near the end: go back from there in growing steps.

@@ -266,7 +266,7 @@ class MemoryMapping implements Mapping {
     if (!this.file.mappings.has(this)) throw failure('flush', this.file.path, 'EINVAL')
   }
 
-  populate(_from: number, _to: number): void {
+  populate(): void {
     // Always present.
   }
 

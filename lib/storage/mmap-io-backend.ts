@@ -108,7 +108,7 @@ class MmapIoMapping implements Mapping {
     }
   }
 
-  populate(_from: number, _to: number): void {
+  populate(): void {
     // Without a call for it, touching pages here would cost the writer what it is to be spared.
   }
 

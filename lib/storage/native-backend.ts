@@ -19,7 +19,7 @@ export interface NativeAddon {
   recordScan(checkCRC: boolean): ArrayBuffer
   scanRecords(scan: ArrayBuffer, arrayBuffer: ArrayBuffer, from: number, to: number, logOffset: number, block: number): Promise<void>
   scanRecordsNow(scan: ArrayBuffer, arrayBuffer: ArrayBuffer, from: number, to: number, logOffset: number): void
-  populate?(arrayBuffer: ArrayBuffer, from: number, to: number): void
+  populate?(arrayBuffer: ArrayBuffer, from: number, to: number, inSinglePages: boolean): void
   readAhead?(arrayBuffer: ArrayBuffer, from: number, to: number): Promise<void>
   reserve?(descriptor: number, length: number): void
   reserveAsync?(descriptor: number, length: number): Promise<void>
@@ -170,9 +170,9 @@ class NativeMapping implements Mapping {
     }
   }
 
-  populate(from: number, to: number): void {
+  populate(from: number, to: number, inSinglePages: boolean): void {
     try {
-      this.addon.populate?.(this.arrayBuffer, from, to)
+      this.addon.populate?.(this.arrayBuffer, from, to, inSinglePages)
     } catch (error) {
       throw fileError('populate', this.path, error)
     }

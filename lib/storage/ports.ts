@@ -104,8 +104,11 @@ export interface Mapping {
   readonly view: DataView
   /** Makes [from, to) durable, off the main thread where the backend can. */
   flush(from: number, to: number): Promise<void>
-  /** Asks for [from, to) to be made present and writable ahead of use; returns at once. */
-  populate(from: number, to: number): void
+  /**
+   * Asks for [from, to) to be made present and writable ahead of use; returns at once.
+   * @param inSinglePages for whoever flushes a little again and again: a flush writes all of a larger page that was stored to
+   */
+  populate(from: number, to: number, inSinglePages: boolean): void
   /** Has the disk provide [from, to) off the main thread; a hint, and undefined where there is no such call. */
   readAhead?(from: number, to: number): Promise<void> | undefined
   /**

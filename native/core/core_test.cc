@@ -87,7 +87,8 @@ void mapping_shares_the_file() {
 
   std::shared_ptr<mqstore::Mapping> mapping;
   assert(mqstore::Mapping::create(file.descriptor(), length, true, &mapping) == 0);
-  mapping->populate(100, length);
+  mapping->populate(100, length, false);
+  mapping->populate(100, length, true);
   std::memcpy(mapping->address() + 5000, "hello", 5);
   assert(mapping->flush(5000, 5005) == 0);
   assert(mapping->flush(7, 7) == 0);
@@ -99,7 +100,7 @@ void mapping_shares_the_file() {
   std::shared_ptr<mqstore::Mapping> read_only;
   assert(mqstore::Mapping::create(file.descriptor(), length, false, &read_only) == 0);
   assert(read_only->address()[5000] == 'h');
-  read_only->populate(0, length);
+  read_only->populate(0, length, false);
 
   std::shared_ptr<mqstore::Mapping> none;
   assert(mqstore::Mapping::create(file.descriptor(), 0, true, &none) == EINVAL);

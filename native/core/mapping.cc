@@ -57,12 +57,16 @@ int Mapping::flush(std::size_t from, std::size_t to) const {
   return 0;
 }
 
-void Mapping::populate(std::size_t from, std::size_t to) const {
+void Mapping::populate(std::size_t from, std::size_t to, bool in_single_pages) const {
 #if defined(__linux__)
+  // Without that the kernel reads ahead in ever larger pages, also where there is nothing to read.
+  if (in_single_pages) advise(from, to, MADV_RANDOM);
   advise(from, to, populate_write);
+  if (in_single_pages) advise(from, to, MADV_NORMAL);
 #else
   static_cast<void>(from);
   static_cast<void>(to);
+  static_cast<void>(in_single_pages);
 #endif
 }
 

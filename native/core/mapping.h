@@ -26,7 +26,8 @@ class Mapping {
 
   // Makes the pages that hold [from, to) present and writable. Only a head start for the writer, who meets
   // any failure again when it stores: hence no result.
-  void populate(std::size_t from, std::size_t to) const;
+  // `in_single_pages` is for whoever flushes a little again and again: a flush writes all of a larger page that was stored to.
+  void populate(std::size_t from, std::size_t to, bool in_single_pages) const;
 
   // Reads the pages that hold [from, to) from the disk. Whoever touches one that cannot be had meets the error again.
   void read_ahead(std::size_t from, std::size_t to) const;

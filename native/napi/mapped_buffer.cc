@@ -127,9 +127,10 @@ napi_value flush_range(napi_env env, napi_callback_info info) {
 
 napi_value populate_range(napi_env env, napi_callback_info info) {
   Range range;
-  if (!read_range(env, info, &range)) return nullptr;
-  run_detached(env, "madvise", [range] {
-    range.mapping->populate(range.from, range.to);
+  bool in_single_pages;
+  if (!read_range(env, info, &range) || !Arguments<4>(env, info).read(3, &in_single_pages)) return nullptr;
+  run_detached(env, "madvise", [range, in_single_pages] {
+    range.mapping->populate(range.from, range.to, in_single_pages);
     return 0;
   });
   return nullptr;

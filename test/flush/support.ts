@@ -54,7 +54,7 @@ export function faultyBackend(faults: Faults): Backend {
           if (faults.flush !== undefined) throw faults.flush
           await mapping.flush(from, to)
         }
-        faulty.populate = (from, to) => mapping.populate(from, to)
+        faulty.populate = (from, to, inSinglePages) => mapping.populate(from, to, inSinglePages)
         faulty.unmap = () => mapping.unmap()
         return faulty
       },

@@ -238,7 +238,7 @@ for (const options of [{ compatibility: '4.9' }, { compatibility: '5.3', inSyncR
         return Object.create(mapping, {
           flush: { value: (from: number, to: number) => (flushError === undefined ? mapping.flush(from, to) : Promise.reject(flushError)) },
           bytes: { get: () => mapping.bytes }, view: { get: () => mapping.view },
-          populate: { value: (from: number, to: number) => mapping.populate(from, to) }, unmap: { value: () => mapping.unmap() },
+          populate: { value: (from: number, to: number, inSinglePages: boolean) => mapping.populate(from, to, inSinglePages) }, unmap: { value: () => mapping.unmap() },
         }) as typeof mapping
       },
     }

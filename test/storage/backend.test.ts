@@ -193,7 +193,7 @@ scenario('unmapping while flushes and populates are under way lets them finish',
     const mapping = mapper.map(descriptor, length, 'write')
     mapping.bytes.fill(round)
     const flushes = [mapping.flush(0, length), mapping.flush(0, 4096), mapping.flush(length - 1, length)]
-    for (let from = 0; from < length; from += length / 8) mapping.populate(from, from + length / 8)
+    for (let from = 0; from < length; from += length / 8) mapping.populate(from, from + length / 8, round % 2 === 0)
     mapping.unmap()
     t.equal(mapping.bytes.length, 0)
     await Promise.all(flushes)
@@ -250,7 +250,7 @@ scenarioOnDisk('a range outside of the map is refused', ['range-flush'], async (
   await rejectsWithStoreError(t, mapping.flush(0, 4097), 'ERR_IO', file)
   await rejectsWithStoreError(t, mapping.flush(-1, 10), 'ERR_IO', file)
   await rejectsWithStoreError(t, mapping.flush(20, 10), 'ERR_IO', file)
-  throwsStoreError(t, () => mapping.populate(0, 4097), 'ERR_IO', file)
+  throwsStoreError(t, () => mapping.populate(0, 4097, false), 'ERR_IO', file)
   mapping.unmap()
   files.close(descriptor)
 })
@@ -258,19 +258,21 @@ scenarioOnDisk('a range outside of the map is refused', ['range-flush'], async (
 scenarioOnDisk('populate brings in the pages', ['populate'], async (t, bench) => {
   const { files, mapper } = bench.backend
   const length = 4 * 1024 * 1024
-  const { file, descriptor } = createFile(bench, 'log', length)
-  const mapping = mapper.map(descriptor, length, 'write')
-  const residentKilobytes = () => {
-    const all = fs.readFileSync('/proc/self/smaps', 'utf8')
-    return Number(/^Rss:\s+(\d+)/m.exec(all.slice(all.indexOf(file)))?.[1])
+  for (const inSinglePages of [false, true]) {
+    const { file, descriptor } = createFile(bench, `log-${inSinglePages}`, length)
+    const mapping = mapper.map(descriptor, length, 'write')
+    const residentKilobytes = () => {
+      const all = fs.readFileSync('/proc/self/smaps', 'utf8')
+      return Number(/^Rss:\s+(\d+)/m.exec(all.slice(all.indexOf(file)))?.[1])
+    }
+    t.equal(residentKilobytes(), 0)
+    mapping.populate(0, length, inSinglePages)
+    const deadline = Date.now() + 10_000
+    while (residentKilobytes() < length / 1024 && Date.now() < deadline) await nextTurn()
+    t.equal(residentKilobytes(), length / 1024)
+    mapping.unmap()
+    files.close(descriptor)
   }
-  t.equal(residentKilobytes(), 0)
-  mapping.populate(0, length)
-  const deadline = Date.now() + 10_000
-  while (residentKilobytes() < length / 1024 && Date.now() < deadline) await nextTurn()
-  t.equal(residentKilobytes(), length / 1024)
-  mapping.unmap()
-  files.close(descriptor)
 })
 
 scenario('mapping nothing is an error that names the file', [], (t, bench) => {
@@ -421,7 +423,7 @@ scenarioOnDisk('a worker that ends leaves nothing mapped', ['unmap'], async (t, 
     const mapping = mapper.map(files.open(file, 'write'), ${length}, 'write')
     mapping.bytes.fill(7)
     mapping.flush(0, ${length})
-    mapping.populate(0, ${length})
+    mapping.populate(0, ${length}, false)
     process.exit(0)
   `
   const worker = new Worker(source, { eval: true, argv: lockerArguments(bench, file) })

@@ -119,7 +119,7 @@ t.test('a flush that fails while the store closes', async (t) => {
         await mapping.flush(from, to)
       }
       broken.unmap = () => mapping.unmap()
-      broken.populate = (from, to) => mapping.populate(from, to)
+      broken.populate = (from, to, inSinglePages) => mapping.populate(from, to, inSinglePages)
       return broken
     },
   }

@@ -130,7 +130,7 @@ export function withGatedFlush(backend: Backend): { backend: Backend; open(): vo
           await gate()
           await mapping.flush(from, to)
         },
-        populate: (from, to) => mapping.populate(from, to),
+        populate: (from, to, inSinglePages) => mapping.populate(from, to, inSinglePages),
         unmap: () => mapping.unmap(),
       }
     },

@@ -121,7 +121,7 @@ export class FailingBackend implements Backend {
         if (this.delay > 0) await this.#pause()
         await mapping.flush(from, to)
       },
-      populate: (from, to) => mapping.populate(from, to),
+      populate: (from, to, inSinglePages) => mapping.populate(from, to, inSinglePages),
       unmap: () => mapping.unmap(),
       ...(findFault !== undefined && { findFault: findFault.bind(mapping) }),
       ...(recordWriter !== undefined && { recordWriter: recordWriter.bind(mapping) }),
