@@ -136,12 +136,13 @@ export class FileCopier {
         files.write(target, head!, at, Math.min(CHUNK, from - at), at)
         await this.#count(Math.min(CHUNK, from - at))
       }
-      for (let at = files.nextData(source, from, length); at < length; at = files.nextData(source, at, length)) {
-        const end = Math.min(at + CHUNK, length)
-        if (end - at > small.length) await files.copyRange(source, target, at, end)
-        else files.write(target, small, 0, files.read(source, small, 0, end - at, at), at)
-        await this.#count(end - at)
-        at = end
+      for (const range of files.dataRanges(source, from, length)) {
+        for (let at = range.from; at < range.to; at += CHUNK) {
+          const end = Math.min(at + CHUNK, range.to)
+          if (end - at > small.length) await files.copyRange(source, target, at, end)
+          else files.write(target, small, 0, files.read(source, small, 0, end - at, at), at)
+          await this.#count(end - at)
+        }
       }
     } finally {
       files.close(source)

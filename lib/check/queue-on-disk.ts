@@ -100,16 +100,18 @@ export class QueueOnDisk {
     const size = entriesPerFile * QUEUE_ENTRY_LENGTH
     const descriptor = descriptors.get(this.pathOf(start))
     let last: number | undefined
-    for (let at = files.nextData(descriptor, 0, size); at < size; at = files.nextData(descriptor, at, size)) {
-      const from = start + Math.floor(at / QUEUE_ENTRY_LENGTH)
-      const count = this.#read(from, Math.min(CHUNK_ENTRIES, start + entriesPerFile - from), chunk)
-      if (count === 0) break
-      for (let index = count - 1; index >= 0; index--) {
-        if (!entryIn(chunk, index, from + index).isWritten) continue
-        last = from + index
-        break
+    for (const range of files.dataRanges(descriptor, 0, size)) {
+      for (let at = range.from; at < range.to; ) {
+        const from = start + Math.floor(at / QUEUE_ENTRY_LENGTH)
+        const count = this.#read(from, Math.min(CHUNK_ENTRIES, start + entriesPerFile - from), chunk)
+        if (count === 0) return last
+        for (let index = count - 1; index >= 0; index--) {
+          if (!entryIn(chunk, index, from + index).isWritten) continue
+          last = from + index
+          break
+        }
+        at = (from + count - start) * QUEUE_ENTRY_LENGTH
       }
-      at = (from + count - start) * QUEUE_ENTRY_LENGTH
     }
     return last
   }

@@ -7,9 +7,6 @@ import type { FileSystem } from '../storage/ports'
 import { nonZeroRanges, writeZeros } from '../storage/zeros'
 import { BLOCK_ENTRIES, type EntryBlock, type EntryBlocks } from './entry-blocks'
 
-/** What a file system allocates at a time. */
-const PAGE = 4096
-
 /** What all queues of a store share. */
 export interface QueueFilesContext {
   files: FileSystem
@@ -127,16 +124,8 @@ export class QueueFiles {
   endOfData(start: number): number {
     const { files, descriptors } = this.#context
     const descriptor = descriptors.get(this.#path(start))
-    const size = this.entriesPerFile * QUEUE_ENTRY_LENGTH
-    let low = 0
-    let high = size
-    while (high - low > PAGE) {
-      const middle = Math.floor((low + high) / 2)
-      const data = files.nextData(descriptor, middle, size)
-      if (data < size) low = data
-      else high = middle
-    }
-    return start + Math.ceil(high / QUEUE_ENTRY_LENGTH)
+    const end = files.dataRanges(descriptor, 0, this.entriesPerFile * QUEUE_ENTRY_LENGTH).at(-1)?.to ?? 0
+    return start + Math.ceil(end / QUEUE_ENTRY_LENGTH)
   }
 
   /** Puts an entry right: in its file where that can be written and is no backup's as well, in memory otherwise. */

@@ -166,13 +166,16 @@ export function findNextRecord(
 ): { index: number; offset: number } | undefined {
   for (let segment = segments.at(index); segment !== undefined; segment = segments.at(++index)) {
     const { bytes, view } = segment.mapping
-    // A hole need not be looked through, and every page of it that is touched takes memory.
     const start = Math.max(0, from - segment.fromOffset)
-    const written = Math.max(start + MAGIC_AT, segment.nextData(start))
-    for (let at = bytes.indexOf(MAGIC_PREFIX, written); at >= 0; at = bytes.indexOf(MAGIC_PREFIX, at + 1)) {
-      const position = at - MAGIC_AT
-      const offset = segment.fromOffset + position
-      if (check.at(bytes, view, position, segment.size, offset) === 'record') return { index, offset }
+    // A hole need not be looked through, and every page of it that is touched takes memory.
+    for (const range of segment.dataRanges(start)) {
+      const data = bytes.subarray(0, range.to)
+      const first = Math.max(start + MAGIC_AT, range.from)
+      for (let at = data.indexOf(MAGIC_PREFIX, first); at >= 0; at = data.indexOf(MAGIC_PREFIX, at + 1)) {
+        const position = at - MAGIC_AT
+        const offset = segment.fromOffset + position
+        if (check.at(bytes, view, position, segment.size, offset) === 'record') return { index, offset }
+      }
     }
   }
   return undefined

@@ -1,3 +1,4 @@
+import type { ByteRange } from '../storage/ports'
 import type { Segment } from '../storage/segment'
 import type { SegmentList } from '../storage/segment-list'
 
@@ -19,6 +20,8 @@ export class ReadAhead {
   #index: number
   /** How far of that segment has been asked for. */
   #askedTo = 0
+  /** What there was to read of it, before anything was: the kernel reads further ahead than it is asked to. */
+  #ranges: ByteRange[] | undefined
 
   constructor(segments: SegmentList, fromSegment: number) {
     this.#segments = segments
@@ -47,9 +50,14 @@ export class ReadAhead {
   #nextWindow(): { segment: Segment; from: number; to: number } | undefined {
     for (let segment = this.#segments.at(this.#index); segment !== undefined; segment = this.#segments.at(++this.#index)) {
       if (segment.fromOffset + this.#askedTo >= this.#upTo) return undefined
-      const from = segment.nextData(this.#askedTo)
-      this.#askedTo = Math.min(from + WINDOW, segment.size)
-      if (from < segment.size) return { segment, from, to: this.#askedTo }
+      this.#ranges ??= segment.dataRanges(0)
+      const range = this.#ranges.find(({ to }) => to > this.#askedTo)
+      if (range !== undefined) {
+        const from = Math.max(range.from, this.#askedTo)
+        this.#askedTo = Math.min(from + WINDOW, this.#ranges.at(-1)!.to)
+        return { segment, from, to: this.#askedTo }
+      }
+      this.#ranges = undefined
       this.#askedTo = 0
     }
     return undefined

@@ -1,7 +1,7 @@
 import { buf as crc32 } from 'crc-32'
 import * as path from 'node:path'
 import { StoreError } from '../errors'
-import type { Backend, Clock, FileStatus, FileSystem, Mapper, Mapping } from './ports'
+import type { Backend, ByteRange, Clock, FileStatus, FileSystem, Mapper, Mapping } from './ports'
 import { systemClock } from './system-clock'
 
 /** Files and maps that exist in this object only, for unit tests. */
@@ -218,8 +218,8 @@ class MemoryFileSystem implements FileSystem, Mapper {
     this.fileOf(descriptor)
   }
 
-  nextData(_descriptor: number, from: number, _size: number): number {
-    return from
+  dataRanges(_descriptor: number, from: number, size: number): ByteRange[] {
+    return from < size ? [{ from, to: size }] : []
   }
 
   tryLock(descriptor: number, _path: string): string | undefined {

@@ -2,7 +2,7 @@ import { buf as crc32InJavaScript } from 'crc-32'
 import * as fs from 'node:fs'
 import type { RecordFields } from '../format/record'
 import { NodeFileSystem, fileError } from './node-file-system'
-import type { Backend, Capability, Mapper, Mapping, RecordScan, RecordWriter } from './ports'
+import type { Backend, ByteRange, Capability, Mapper, Mapping, RecordScan, RecordWriter } from './ports'
 import { RecordRows } from './record-rows'
 
 /** The exports of native/napi/addon.cc; those that may be missing are for Linux only. */
@@ -26,7 +26,8 @@ export interface NativeAddon {
   syncFileSystem?(descriptor: number): Promise<void>
   /** 0 when taken, else the process that holds it, or -1 where that is not known. */
   tryLock?(descriptor: number): number
-  nextData?(descriptor: number, from: number, size: number): number
+  /** Begins and ends. */
+  dataRanges?(descriptor: number, from: number, size: number): Float64Array
   dropCache?(descriptor: number): void
   /** The start of the first page of the range that faulted, or -1. */
   findFault?(arrayBuffer: ArrayBuffer, from: number, to: number): number
@@ -97,10 +98,11 @@ class NativeFileSystem extends NodeFileSystem {
     return describeProcess(holder > 0 ? holder : findLockHolder(path))
   }
 
-  override nextData(descriptor: number, from: number, size: number): number {
-    const { nextData } = this.addon
-    if (nextData === undefined) return super.nextData(descriptor, from, size)
-    return this.attemptOn('look for data in', descriptor, () => nextData(descriptor, from, size))
+  override dataRanges(descriptor: number, from: number, size: number): ByteRange[] {
+    const { dataRanges } = this.addon
+    if (dataRanges === undefined) return super.dataRanges(descriptor, from, size)
+    const bounds = this.attemptOn('look for data in', descriptor, () => dataRanges(descriptor, from, size))
+    return Array.from({ length: bounds.length / 2 }, (_, index) => ({ from: bounds[2 * index]!, to: bounds[2 * index + 1]! }))
   }
 
   override dropCache(descriptor: number): void {

@@ -1,7 +1,7 @@
 import * as fs from 'node:fs'
 import { promisify } from 'node:util'
 import { StoreError, isStoreError, systemErrorCode } from '../errors'
-import type { FileStatus, FileSystem } from './ports'
+import type { ByteRange, FileStatus, FileSystem } from './ports'
 
 const openAsync = promisify(fs.open)
 const closeAsync = promisify(fs.close)
@@ -235,8 +235,8 @@ export class NodeFileSystem implements FileSystem {
     // Node has no such call, and the port takes it for a hint.
   }
 
-  nextData(_descriptor: number, from: number, _size: number): number {
-    return from
+  dataRanges(_descriptor: number, from: number, size: number): ByteRange[] {
+    return from < size ? [{ from, to: size }] : []
   }
 
   /** Knows this thread's locks only: Node cannot reach the operating system's. */

@@ -23,6 +23,12 @@ export type Capability =
   /** Other threads of the process reach the same files by the same paths. */
   | 'shared-paths'
 
+/** A part of a file. */
+export interface ByteRange {
+  from: number
+  to: number
+}
+
 /** The identity of a file on its device: a path that names another file has been replaced. */
 export interface FileIdentity {
   device: number
@@ -86,10 +92,10 @@ export interface FileSystem {
   /** Drops clean cached pages of the file, so that the next read comes from the disk; a hint. */
   dropCache(descriptor: number): void
   /**
-   * The first byte at or after `from` that is not in a hole, or `size` when all the rest is one; what cannot
-   * tell returns `from`.
+   * The parts of [from, size) that are not in a hole, in their order; all of it from whoever cannot tell. Blocks that are reserved are a
+   * hole until something is written to them, or a read, or the kernel's reading ahead, brings them into memory: ask before reading.
    */
-  nextData(descriptor: number, from: number, size: number): number
+  dataRanges(descriptor: number, from: number, size: number): ByteRange[]
   /**
    * Takes the exclusive lock on byte 0 of the file, held until the descriptor is closed.
    * @returns undefined when taken, else who holds it ("process 4711", "another process")

@@ -2,7 +2,7 @@ import { dirname } from 'node:path'
 import { StoreError } from '../errors'
 import type { Lease } from './lease'
 import { makeOwn } from './own-file'
-import type { Backend, FileIdentity, Mapping } from './ports'
+import type { Backend, ByteRange, FileIdentity, Mapping } from './ports'
 
 /**
  * One file of the commit log. It is opened and mapped when first touched, so that a store of many segments
@@ -87,9 +87,9 @@ export class Segment {
     return this.#mapping?.findFault?.(from, to)
   }
 
-  /** The first byte of the file at or behind `from` that may have been written; the size where there is none. */
-  nextData(from: number): number {
-    return this.#backend.files.nextData(this.descriptor, from, this.size)
+  /** The parts of the file from `from` on that may have been written to. */
+  dataRanges(from: number): ByteRange[] {
+    return this.#backend.files.dataRanges(this.descriptor, from, this.size)
   }
 
   /** Has [from, to) of the file read by the time it is touched, where the backend can do that off the main thread. */

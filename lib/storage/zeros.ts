@@ -1,6 +1,5 @@
-import type { FileSystem } from './ports'
+import type { ByteRange, FileSystem } from './ports'
 
-/** Not more at once: what is read where a hole begins fills the page cache with it. */
 const CHUNK = 64 << 10
 const zeros = Buffer.alloc(CHUNK)
 const chunk = Buffer.alloc(CHUNK)
@@ -15,17 +14,19 @@ export function* nonZeroRanges(
   descriptor: number,
   from: number,
   size: number,
-): Generator<{ from: number; to: number }> {
-  for (let at = files.nextData(descriptor, from, size); at < size; at = files.nextData(descriptor, at, size)) {
-    const length = files.read(descriptor, chunk, 0, Math.min(CHUNK - (at % CHUNK), size - at), at)
-    if (length === 0) return
-    if (zeros.compare(chunk, 0, length, 0, length) !== 0) yield* nonZeroPages(at, length)
-    at += length
+): Generator<ByteRange> {
+  for (const { from: start, to } of files.dataRanges(descriptor, from, size)) {
+    for (let at = start; at < to; ) {
+      const length = files.read(descriptor, chunk, 0, Math.min(CHUNK - (at % CHUNK), to - at), at)
+      if (length === 0) return
+      if (zeros.compare(chunk, 0, length, 0, length) !== 0) yield* nonZeroPages(at, length)
+      at += length
+    }
   }
 }
 
 /** The pages of which something is not zero in what was read at `at`, each from its first such byte to its last. */
-function* nonZeroPages(at: number, length: number): Generator<{ from: number; to: number }> {
+function* nonZeroPages(at: number, length: number): Generator<ByteRange> {
   for (let start = 0; start < length; ) {
     let end = Math.min(start + PAGE - ((at + start) % PAGE), length)
     const next = end

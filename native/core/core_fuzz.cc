@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "crc32.h"
+#include "data_ranges.h"
 #include "mapping.h"
-#include "next_data.h"
 #include "record_scan.h"
 
 namespace {
@@ -129,7 +129,7 @@ void mapping_in_a_file_that_changes(Input input) {
         assert(mapping->flush(first * page + 5, last * page + 5) == 0);
         break;
       case 5:
-        mapping->populate(first * page, last * page);
+        mapping->populate(first * page, last * page, input.below(2) == 0);
         mapping->read_ahead(first * page, last * page);
         break;
       default: {
@@ -145,7 +145,7 @@ void mapping_in_a_file_that_changes(Input input) {
   close(descriptor);
 }
 
-void next_data_passes_over_nothing(Input input) {
+void data_ranges_pass_over_nothing(Input input) {
   const int descriptor = memfd_create("mqstore", MFD_CLOEXEC);
   const auto size = static_cast<std::int64_t>(1 + input.below(1 << 20));
   assert(descriptor >= 0 && ftruncate(descriptor, size) == 0);
@@ -156,10 +156,17 @@ void next_data_passes_over_nothing(Input input) {
   }
   for (std::size_t count = 0; count < 4; count++) {
     const auto from = static_cast<std::int64_t>(input.below(static_cast<std::size_t>(size) + 1));
-    std::int64_t found = -1;
-    assert(mqstore::next_data(descriptor, from, size, &found) == 0);
-    assert(found >= from && found <= size);
-    for (const std::int64_t at : written) assert(at < from || found <= at);
+    std::vector<std::int64_t> found;
+    assert(mqstore::data_ranges(descriptor, from, size, &found) == 0);
+    assert(found.size() % 2 == 0);
+    for (std::size_t bound = 0; bound < found.size(); bound++) {
+      assert(found[bound] >= (bound == 0 ? from : found[bound - 1] + static_cast<std::int64_t>(bound % 2)) && found[bound] <= size);
+    }
+    for (const std::int64_t at : written) {
+      bool is_found = at < from;
+      for (std::size_t range = 0; range < found.size(); range += 2) is_found = is_found || (found[range] <= at && at < found[range + 1]);
+      assert(is_found);
+    }
   }
   close(descriptor);
 }
@@ -174,7 +181,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t len
   rows_stay_within_the_file(input);
 #if defined(__linux__)
   mapping_in_a_file_that_changes(input);
-  next_data_passes_over_nothing(input);
+  data_ranges_pass_over_nothing(input);
 #endif
   return 0;
 }

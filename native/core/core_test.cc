@@ -17,10 +17,10 @@
 #include <vector>
 
 #include "crc32.h"
+#include "data_ranges.h"
 #include "drop_cache.h"
 #include "file_lock.h"
 #include "mapping.h"
-#include "next_data.h"
 #include "reserve.h"
 #include "sync_file_system.h"
 
@@ -332,21 +332,26 @@ void lock_conflicts_with_a_posix_lock() {
   for (int end : {ready[0], ready[1], done[0], done[1]}) close(end);
 }
 
-void next_data_skips_holes() {
+void data_ranges_skip_holes() {
   TemporaryFile file;
   constexpr std::int64_t size = 1 << 20;
   assert(ftruncate(file.descriptor(), size) == 0);
-  std::int64_t found = -1;
-  assert(mqstore::next_data(file.descriptor(), 0, size, &found) == 0);
-  assert(found == size || found == 0);  // 0 where the file system cannot tell
+  std::vector<std::int64_t> found;
+  assert(mqstore::data_ranges(file.descriptor(), 0, size, &found) == 0);
+  // All of it where the file system cannot tell.
+  assert(found.empty() || (found[0] == 0 && found[1] == size));
   assert(pwrite(file.descriptor(), "x", 1, size / 2) == 1);
-  assert(mqstore::next_data(file.descriptor(), 0, size, &found) == 0);
-  assert(found <= size / 2);
-  assert(mqstore::next_data(file.descriptor(), size / 2, size, &found) == 0);
-  assert(found == size / 2);
-  assert(mqstore::next_data(file.descriptor(), size, size, &found) == 0);
-  assert(found == size);
-  assert(mqstore::next_data(-1, 0, size, &found) == EBADF);
+  found.clear();
+  assert(mqstore::data_ranges(file.descriptor(), 0, size, &found) == 0);
+  assert(found.size() == 2 && found[0] <= size / 2 && found[1] > size / 2);
+  found.clear();
+  assert(mqstore::data_ranges(file.descriptor(), size / 2, size, &found) == 0);
+  assert(found.size() == 2 && found[0] == size / 2);
+  found.clear();
+  assert(mqstore::data_ranges(file.descriptor(), size, size, &found) == 0);
+  assert(mqstore::data_ranges(file.descriptor(), size, 2 * size, &found) == 0);
+  assert(found.empty());
+  assert(mqstore::data_ranges(-1, 0, size, &found) == EBADF);
 }
 
 void hints_and_syncs_accept_a_file() {
@@ -376,7 +381,7 @@ int main() {
   reserve_allocates_blocks();
   lock_excludes_other_descriptors();
   lock_conflicts_with_a_posix_lock();
-  next_data_skips_holes();
+  data_ranges_skip_holes();
   hints_and_syncs_accept_a_file();
 #endif
   std::puts("native core: all tests passed");

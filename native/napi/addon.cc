@@ -4,16 +4,18 @@
 #include <node_api.h>
 
 #if defined(__linux__)
+#include <algorithm>
 #include <cerrno>
 #include <fcntl.h>
 #include <unistd.h>
+#include <vector>
 #endif
 
 #include "../core/crc32.h"
+#include "../core/data_ranges.h"
 #include "../core/drop_cache.h"
 #include "../core/fault_guard.h"
 #include "../core/file_lock.h"
-#include "../core/next_data.h"
 #include "../core/reserve.h"
 #include "../core/sync_file_system.h"
 #include "background.h"
@@ -105,20 +107,29 @@ napi_value try_lock_file(napi_env env, napi_callback_info info) {
   return make_number(env, holder);
 }
 
-// (descriptor, from, size) -> number
-napi_value next_data_in_file(napi_env env, napi_callback_info info) {
+// (descriptor, from, size) -> begins and ends as a Float64Array
+napi_value data_ranges_of_file(napi_env env, napi_callback_info info) {
   const Arguments<3> arguments(env, info);
   std::int32_t descriptor;
   std::int64_t from;
   std::int64_t size;
   if (!arguments.read(0, &descriptor) || !arguments.read(1, &from) || !arguments.read(2, &size)) return nullptr;
-  std::int64_t found;
-  const int error = next_data(descriptor, from, size, &found);
+  std::vector<std::int64_t> found;
+  const int error = data_ranges(descriptor, from, size, &found);
   if (error != 0) {
     throw_system_error(env, error, "lseek");
     return nullptr;
   }
-  return make_number(env, static_cast<double>(found));
+  void* numbers = nullptr;
+  napi_value buffer = nullptr;
+  napi_value result = nullptr;
+  if (napi_create_arraybuffer(env, found.size() * sizeof(double), &numbers, &buffer) != napi_ok ||
+      napi_create_typedarray(env, napi_float64_array, found.size(), buffer, 0, &result) != napi_ok) {
+    throw_last_error(env);
+    return nullptr;
+  }
+  std::copy(found.begin(), found.end(), static_cast<double*>(numbers));
+  return result;
 }
 
 // (descriptor)
@@ -170,7 +181,7 @@ NAPI_MODULE_INIT() {
       function("reserveAsync", reserve_blocks_in_background),
       function("syncFileSystem", sync_file_system_in_background),
       function("tryLock", try_lock_file),
-      function("nextData", next_data_in_file),
+      function("dataRanges", data_ranges_of_file),
       function("dropCache", drop_file_cache),
       function("findFault", find_fault_in_range),
 #endif

@@ -302,7 +302,7 @@ function limited(limit: number) {
     files.close(descriptor)
   }
   // The rest are methods of the one they were made for.
-  for (const name of ['status', 'statusOf', 'list', 'makeDirectory', 'truncate', 'reserve', 'reserveAsync', 'read', 'write', 'sync', 'syncDirectory', 'remove', 'nextData'] as const) {
+  for (const name of ['status', 'statusOf', 'list', 'makeDirectory', 'truncate', 'reserve', 'reserveAsync', 'read', 'write', 'sync', 'syncDirectory', 'remove', 'dataRanges'] as const) {
     counted[name] = (files[name] as (...args: unknown[]) => never).bind(files)
   }
   return { files: counted, open, most: () => most }
