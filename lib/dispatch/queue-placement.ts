@@ -33,8 +33,9 @@ export class QueuePlacement {
    * @param mayBegin whether all earlier messages have been seen, so that a gap before this one is a true one
    */
   decide(topic: Topic, queue: ConsumeQueue, claimed: number, offset: number, mayBegin: boolean): Placement {
-    this.#settleLeap(queue, claimed)
-    this.#settleFirst(queue, claimed)
+    // Mostly there are none, and this is done for each message.
+    if (this.#leaps.size > 0) this.#settleLeap(queue, claimed)
+    if (this.#firsts.size > 0) this.#settleFirst(queue, claimed)
     if (claimed >= 0 && claimed < queue.maxOffset) return isIntruded(topic, queue, claimed, offset) ? 'replace' : 'known'
     // Queues are in the order of the log: what lies before the end of one cannot be its next message.
     if (offset < queue.logEnd) return 'nowhere'

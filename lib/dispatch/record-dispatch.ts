@@ -47,7 +47,7 @@ export class RecordDispatch {
    */
   found({ bytes, topic, queueId, queueOffset, offset, size, sysFlag, storeTimestamp, places }: FoundRecord, mayBegin: boolean): boolean {
     // A log from elsewhere may say anything: no queue is made outside of its directory. And a queue that was deleted stays so.
-    const deletedUpTo = topic.deletedUpTo.get(queueId) ?? 0
+    const deletedUpTo = topic.deletedUpTo.size === 0 ? 0 : topic.deletedUpTo.get(queueId) ?? 0
     if (isQueued(sysFlag) && queueId >= 0 && topic.canHaveQueues && offset >= deletedUpTo) {
       const queue = this.#queues.findOrCreate(topic, queueId)
       const saysItIsFirst = queueOffset === 0 && mayBegin && queue.maxOffset > 0 && offset >= queue.logEnd

@@ -95,6 +95,8 @@ async function replicate(plan: Plan): Promise<{ master: FakeLog; log: FakeLog; a
     if (records !== undefined) master.log.write(...records)
     clock.advance(100)
   }
+  // A new slave gets what the last file has, which is nothing where the log ends with a file.
+  if (master.log.maxOffset % fileSize === 0) master.log.write(1)
   const acknowledged = (): number => master.log.acknowledged.at(-1)?.offset ?? -1
   for (let at = 0; at < 200 && (slave.log.maxOffset < master.log.maxOffset || acknowledged() < master.log.maxOffset); at++) {
     await turns(4)
