@@ -249,11 +249,13 @@ export class ConsumeQueue {
       run.count = Math.max(0, this.#count - index)
       return run
     }
-    const block = this.files.block(index, Math.min(this.#tailFrom, this.#count))
+    // A block may be from before a truncation, and reach further.
+    const end = Math.min(this.#tailFrom, this.#count)
+    const block = this.files.block(index, end)
     if (block === undefined) return run
     run.view = block.view
     run.position = (index - block.from) * QUEUE_ENTRY_LENGTH
-    run.count = block.to - index
+    run.count = Math.min(block.to, end) - index
     return run
   }
 
