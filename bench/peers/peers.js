@@ -14,7 +14,7 @@ export const peers = {
 const require = createRequire(import.meta.url)
 
 /** The package that a peer is, or is a mode of. */
-export function packageOf(name) {
+function packageOf(name) {
   return name.replace(/-nosync$/, '')
 }
 

@@ -15,6 +15,7 @@ export function messageIdAt(storeHost: string, commitLogOffset: number): string 
     lastUpper = upper
     lastBeginning = storeHost + longText(upper).slice(4)
   }
+  // The short ones first: the id is then one join deep, not two.
   return lastBeginning + (byteTexts[(commitLogOffset >> 8) & 0xff]! + byteTexts[commitLogOffset & 0xff]!)
 }
 

@@ -18,8 +18,6 @@ export class Lease {
   place = -1
   readonly #reader: Reader
   readonly #segments: Segment[] = []
-  /** Of those held, the one that came last: what is held next is mostly in the same. */
-  #newest: Segment | undefined
 
   constructor(reader: Reader) {
     this.#reader = reader
@@ -33,8 +31,8 @@ export class Lease {
 
   /** Holds one more segment, or one that it holds already. */
   hold(segment: Segment): void {
-    if (segment === this.#newest || this.#segments.includes(segment)) return
-    this.#newest = segment
+    // Mostly the one that came last.
+    if (segment === this.#segments[this.#segments.length - 1] || this.#segments.includes(segment)) return
     this.#segments.push(segment)
     segment.leases.add(this)
   }
@@ -47,7 +45,6 @@ export class Lease {
 
   /** Idempotent. */
   end(): void {
-    this.#newest = undefined
     for (const segment of this.#segments.splice(0)) {
       segment.leases.delete(this)
       if (segment.leases.size === 0) segment.onFree?.()
