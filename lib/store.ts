@@ -190,6 +190,7 @@ export class MessageStore extends StoreEmitter {
       flushedOffset: () => this.flushedOffset,
       flush: () => this.#derived.sync(),
       betweenFlushes: (work) => this.#derived.between(work),
+      lacksRoom: () => this.#admission.lacksRoom,
       assertChangeable: () => this.running.assertChangeable(),
       hasFailed: () => this.#failure !== undefined,
       onFailed: (error) => this.#fail(error),

@@ -327,7 +327,8 @@ export interface SegmentInfo {
 /**
  * Why a file is deleted. It is older than `fileReservedTime`, and it is the `hour` of `deleteWhen`, or a volume is short of `space`
  * (`diskMaxUsedSpaceRatio`), or somebody asked for it (`manual`). Or it is not that old, and was `forced` out by a volume above
- * `diskSpaceCleanForciblyRatio`. Or it is a file of a queue or the index, and all its messages are `gone` from the log.
+ * `diskSpaceCleanForciblyRatio`, or by one that is full. Or it is a file of a queue or the index, and all its messages are `gone` from
+ * the log.
  */
 export type DeletionReason = 'hour' | 'space' | 'manual' | 'forced' | 'gone'
 

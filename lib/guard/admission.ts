@@ -89,6 +89,11 @@ export class Admission {
     if (this.flags.has('DISK_FULL')) this.#look()
   }
 
+  /** Messages are refused until files have gone. */
+  get lacksRoom(): boolean {
+    return this.#disk.lacksRoom
+  }
+
   get volumes(): DiskVolume[] {
     return this.#disk.volumes
   }

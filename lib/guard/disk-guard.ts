@@ -111,6 +111,11 @@ export class DiskGuard {
     return this.#findBarrier(({ levelByLimits }) => levelByLimits === 'full')
   }
 
+  /** Whether files have to go for messages to be stored. By how much a quota is exceeded nobody knows: none goes for that. */
+  get lacksRoom(): boolean {
+    return this.#findBarrier(({ levelByLimits, lack }) => levelByLimits === 'full' || lack?.isQuota === false) !== undefined
+  }
+
   /** Whether segments had better be made elsewhere. As RocketMQ has it, from the ratio on at which files go before their time. */
   isCrowded(path: string): boolean {
     const volume = volumeOf(this.#volumes, path)

@@ -35,6 +35,8 @@ export interface CleanerContext {
   flush(): Promise<void>
   /** Does something while neither queues nor index are being flushed. */
   betweenFlushes<Result>(work: () => Promise<Result>): Promise<Result>
+  /** Messages are refused until files have gone. */
+  lacksRoom(): boolean
   /** @throws why nothing may be changed */
   assertChangeable(): void
   /** The disk has refused something: from then on no file is touched. */
@@ -102,6 +104,11 @@ export class Cleaner {
     return usedPercents(disk, { logs: logPathsOf(options).writable, queues: queues.directory, reserved: log.reserved })
   }
 
+  occasionAt(now: number, used: UsedPercents, isManual: boolean): Occasion {
+    const { options, lacksRoom } = this.#context
+    return occasionAt(options, now, { used, isManual, lacksRoom: lacksRoom() })
+  }
+
   /** What is on its way out, and what keeps it. */
   get leaving(): (SegmentInfo & { reason: DeletionReason; text: string; delayed: DelayedDeletion | undefined }) | undefined {
     if (this.#leaving === undefined) return undefined
@@ -130,10 +137,9 @@ export class Cleaner {
   }
 
   async #look(isManual: boolean): Promise<DeletionReport> {
-    const { options, clock } = this.#context
     const report: DeletionReport = { deleted: [], delayed: undefined }
     const used = this.usedPercents()
-    const occasion = occasionAt(options, clock.now(), used, isManual)
+    const occasion = this.occasionAt(this.#context.clock.now(), used, isManual)
     if (occasion.reason !== undefined) await this.#deleteSegments(occasion, used, report)
     else if (this.#isRetryDue()) await this.#finish(report)
     this.#tellOfShortage(occasion, used, report)

@@ -18,6 +18,15 @@ export interface UsedPercents {
   queues: number
 }
 
+/** What decides besides the clock. */
+export interface Needs {
+  used: UsedPercents
+  /** Somebody asked. */
+  isManual: boolean
+  /** Messages are refused until files have gone. */
+  lacksRoom: boolean
+}
+
 /** What a look at clock and disks says. */
 export interface Occasion {
   /** Files that are old enough may go now, for the first of these reasons; undefined where none may. */
@@ -28,9 +37,13 @@ export interface Occasion {
   isSpaceShort: boolean
 }
 
-/** Whether it is the time to delete, and what. The hour is that of the time zone of the process. */
-export function occasionAt(rules: DeletionRules, now: number, used: UsedPercents, isManual: boolean): Occasion {
-  const { isShort, isCritical } = room(rules, used)
+/**
+ * Whether it is the time to delete, and what. The hour is that of the time zone of the process. Whatever the percents are: as long as
+ * messages are refused for want of room, files go before their time. RocketMQ refuses by the same percents by which it deletes; here a
+ * limit in bytes, a next file that does not fit, and a limit that is left only some way below it refuse too.
+ */
+export function occasionAt(rules: DeletionRules, now: number, { used, isManual, lacksRoom }: Needs): Occasion {
+  const { isShort, isCritical } = lacksRoom ? { isShort: true, isCritical: true } : room(rules, used)
   const isHour = parseHours(rules.deleteWhen)!.has(new Date(now).getHours())
   const reason = isHour ? 'hour' : isShort ? 'space' : isManual ? 'manual' : undefined
   return { reason, isForced: reason !== undefined && isCritical && rules.cleanFileForciblyEnable, isSpaceShort: isShort }

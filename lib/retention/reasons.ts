@@ -18,9 +18,9 @@ export function describeReason(reason: DeletionReason, circumstances: Circumstan
   const isOld = `its last message is of ${dateText(circumstances.modifiedTime)}, and kept for ${options.fileReservedTime} hours (fileReservedTime)`
   switch (reason) {
     case 'hour': return `${isOld}; it is the hour ${new Date(now).getHours()} (deleteWhen, ${timeZone()})`
-    case 'space': return `${isOld}; ${percentsText(used)}, more than ${options.diskMaxUsedSpaceRatio} % (diskMaxUsedSpaceRatio)`
+    case 'space': return `${isOld}; ${shortageText(used, options, 'diskMaxUsedSpaceRatio')}`
     case 'manual': return `${isOld}; it was asked for`
-    case 'forced': return `${percentsText(used)}, more than ${options.diskSpaceCleanForciblyRatio} % (diskSpaceCleanForciblyRatio): files go before their time`
+    case 'forced': return `${shortageText(used, options, 'diskSpaceCleanForciblyRatio')}: files go before their time`
     case 'gone': return 'all its messages are gone from the log'
   }
 }
@@ -39,6 +39,12 @@ export function describeReaders(readers: readonly string[], until: number): stri
 
 export function timeZone(): string {
   return Intl.DateTimeFormat().resolvedOptions().timeZone
+}
+
+/** @param limit the one that is asked first; what is within it is too much all the same, where messages are refused */
+function shortageText(used: UsedPercents, options: ResolvedOptions, limit: 'diskMaxUsedSpaceRatio' | 'diskSpaceCleanForciblyRatio'): string {
+  const isBeyond = [used.log, used.queues].some((percent) => percent < 0 || percent > options[limit])
+  return `${percentsText(used)}, ${isBeyond ? `more than ${options[limit]} % (${limit})` : 'and messages are refused for want of room'}`
 }
 
 function percentsText({ log, queues }: UsedPercents): string {

@@ -1,6 +1,6 @@
 import type { DeletionReport, PlannedDeletion, RetentionPreview, SegmentInfo } from '../types'
 import { Cleaner, describeSegment, type CleanerContext } from './cleaner'
-import { deletionReason, expiryOf, nextDeletionHour, occasionAt, type Occasion, type UsedPercents } from './deletion-policy'
+import { deletionReason, expiryOf, nextDeletionHour, type Occasion, type UsedPercents } from './deletion-policy'
 import { describeKept, describeReason, timeZone } from './reasons'
 
 /** After the open, in milliseconds: a store has other things to do then. */
@@ -32,10 +32,10 @@ export class Retention {
     const waiting = log.segments.all.slice(0, -1).map((segment) => describeSegment(segment, segment.modifiedTime))
     const { leaving } = this.#cleaner
     const now: PlannedDeletion[] = leaving === undefined ? [] : [{ ...leaving, expiresAt: expiryOf(options, leaving.lastStoreTime) }]
-    if (leaving?.delayed === undefined) this.#plan(now, waiting, { occasion: occasionAt(options, at, used, false), at, until: at, used })
+    if (leaving?.delayed === undefined) this.#plan(now, waiting, { occasion: this.#cleaner.occasionAt(at, used, false), at, until: at, used })
     const next: PlannedDeletion[] = []
     const isBlocked = now.at(-1)?.delayed !== undefined
-    if (!isBlocked) this.#plan(next, waiting, { occasion: occasionAt(options, nextHour, used, false), at: nextHour, until: nextHour + HOUR - 1, used })
+    if (!isBlocked) this.#plan(next, waiting, { occasion: this.#cleaner.occasionAt(nextHour, used, false), at: nextHour, until: nextHour + HOUR - 1, used })
     return {
       at, timeZone: timeZone(), usedPercents: { ...used }, now, next: { at: nextHour, files: next }, kept: this.#describeKept(waiting, isBlocked, at, used),
     }

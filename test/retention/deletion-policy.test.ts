@@ -3,7 +3,7 @@
  * they decide differently. That the files go is for the other tests of this room.
  */
 import t from 'tap'
-import { deletionReason, expiryOf, nextDeletionHour, occasionAt, type DeletionRules } from '../../lib/retention/deletion-policy'
+import { deletionReason, expiryOf, nextDeletionHour, occasionAt, type DeletionRules, type Needs, type Occasion } from '../../lib/retention/deletion-policy'
 
 const HOUR = 3_600_000
 
@@ -23,13 +23,17 @@ function at(hour: number, minute = 0): number {
 
 const roomy = { log: 10, queues: 10 }
 
+function decide(rules: DeletionRules, now: number, used: Needs['used'], needs: Partial<Needs> = {}): Occasion {
+  return occasionAt(rules, now, { used, isManual: false, lacksRoom: false, ...needs })
+}
+
 t.test('the hour', async (t) => {
   const cases: [deleteWhen: string, hour: number, minute: number, isIt: boolean][] = [
     ['04', 4, 0, true], ['04', 4, 59, true], ['04', 5, 0, false], ['04', 3, 59, false],
     ['4;16', 16, 30, true], ['4;16', 4, 30, true], ['4;16', 12, 0, false], ['16;', 16, 0, true], ['0', 0, 0, true], ['+7', 7, 1, true],
   ]
   for (const [deleteWhen, hour, minute, isIt] of cases) {
-    const { reason } = occasionAt({ ...rules, deleteWhen }, at(hour, minute), roomy, false)
+    const { reason } = decide({ ...rules, deleteWhen }, at(hour, minute), roomy)
     t.equal(reason, isIt ? 'hour' : undefined, `${deleteWhen} at ${hour}:${minute}`)
   }
 })
@@ -55,7 +59,7 @@ t.test('the disks, at no hour of deletion', async (t) => {
   ]
   for (const [log, queues, for49, for53] of cases) {
     for (const [compatibility, expected] of [['4.9', for49], ['5.3', for53]] as const) {
-      const { reason, isForced, isSpaceShort } = occasionAt({ ...rules, compatibility }, at(12), { log, queues }, false)
+      const { reason, isForced, isSpaceShort } = decide({ ...rules, compatibility }, at(12), { log, queues })
       t.equal(`${reason === 'space' ? 's' : ''}${isForced ? 'f' : ''}`, expected, `${compatibility}: log ${log}, queues ${queues}`)
       t.equal(isSpaceShort, expected !== '')
     }
@@ -65,34 +69,43 @@ t.test('the disks, at no hour of deletion', async (t) => {
 t.test('a forcible ratio below the one that asks for old files', async (t) => {
   const unusual = { ...rules, diskMaxUsedSpaceRatio: 95, diskSpaceCleanForciblyRatio: 50 }
   const used = { log: 60, queues: 60 }
-  t.match(occasionAt({ ...unusual, compatibility: '4.9' }, at(12), used, false), { reason: undefined, isForced: false })
-  t.match(occasionAt({ ...unusual, compatibility: '4.9' }, at(4), used, false), { reason: 'hour', isForced: true }, 'waits for another reason')
-  t.match(occasionAt({ ...unusual, compatibility: '5.3' }, at(12), used, false), { reason: 'space', isForced: true })
+  t.match(decide({ ...unusual, compatibility: '4.9' }, at(12), used), { reason: undefined, isForced: false })
+  t.match(decide({ ...unusual, compatibility: '4.9' }, at(4), used), { reason: 'hour', isForced: true }, 'waits for another reason')
+  t.match(decide({ ...unusual, compatibility: '5.3' }, at(12), used), { reason: 'space', isForced: true })
 })
 
 t.test('a warning level below the forcible ratio forces too', async (t) => {
   const unusual = { ...rules, diskSpaceWarningLevelRatio: 80 }
   for (const compatibility of ['4.9', '5.3'] as const) {
-    t.match(occasionAt({ ...unusual, compatibility }, at(12), { log: 81, queues: 10 }, false), { reason: 'space', isForced: true })
+    t.match(decide({ ...unusual, compatibility }, at(12), { log: 81, queues: 10 }), { reason: 'space', isForced: true })
   }
 })
 
 t.test('without cleanFileForciblyEnable nothing goes before its time', async (t) => {
-  const { reason, isForced } = occasionAt({ ...rules, cleanFileForciblyEnable: false }, at(12), { log: 99, queues: 99 }, false)
+  const { reason, isForced } = decide({ ...rules, cleanFileForciblyEnable: false }, at(12), { log: 99, queues: 99 })
   t.same([reason, isForced], ['space', false])
 })
 
+t.test('as long as messages are refused for want of room, files go, whatever the percents are', async (t) => {
+  for (const compatibility of ['4.9', '5.3'] as const) {
+    const lacking = { ...rules, compatibility }
+    t.match(decide(lacking, at(12), roomy, { lacksRoom: true }), { reason: 'space', isForced: true, isSpaceShort: true })
+    t.match(decide(lacking, at(4), roomy, { lacksRoom: true }), { reason: 'hour', isForced: true })
+    t.match(decide({ ...lacking, cleanFileForciblyEnable: false }, at(12), roomy, { lacksRoom: true }), { reason: 'space', isForced: false })
+  }
+})
+
 t.test('by hand', async (t) => {
-  t.match(occasionAt(rules, at(12), roomy, true), { reason: 'manual', isForced: false })
-  t.match(occasionAt(rules, at(4), roomy, true), { reason: 'hour' }, 'other reasons come first')
-  t.match(occasionAt(rules, at(12), { log: 86, queues: 10 }, true), { reason: 'space', isForced: true })
+  t.match(decide(rules, at(12), roomy, { isManual: true }), { reason: 'manual', isForced: false })
+  t.match(decide(rules, at(4), roomy, { isManual: true }), { reason: 'hour' }, 'other reasons come first')
+  t.match(decide(rules, at(12), { log: 86, queues: 10 }, { isManual: true }), { reason: 'space', isForced: true })
 })
 
 t.test('the age', async (t) => {
   const now = at(4)
-  const occasion = occasionAt(rules, now, roomy, false)
-  const forced = occasionAt(rules, now, { log: 86, queues: 86 }, false)
-  const none = occasionAt(rules, at(12), roomy, false)
+  const occasion = decide(rules, now, roomy)
+  const forced = decide(rules, now, { log: 86, queues: 86 })
+  const none = decide(rules, at(12), roomy)
   const old = now - 72 * HOUR
   t.equal(expiryOf(rules, old), now)
   t.equal(deletionReason(rules, occasion, old, now), 'hour', 'to the millisecond')

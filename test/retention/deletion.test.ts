@@ -7,7 +7,7 @@
 import { readFileSync, readdirSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import type { Deletion } from '../../lib/index'
+import type { Deletion, OpenOptions } from '../../lib/index'
 import { selectBackend } from '../../lib/storage/backend'
 import { codeOf, withFiles } from '../store/support'
 import { BODY, HOUR, NOON, SEGMENT, SetMeter, fillSegments, nameOf, openRetained, segmentNames, turns } from './support'
@@ -73,6 +73,36 @@ t.test('the disk: short of room, old segments go at any hour; critically full, y
   t.match(deletions.filter(({ kind }) => kind === 'commitlog')[3], { reason: 'forced', text: /86 % full, more than 85 %/ })
   t.equal(store.minPhyOffset, 4 * SEGMENT)
   t.same(segmentNames(surroundings)[0], nameOf(4 * SEGMENT))
+})
+
+t.test('messages that are refused for want of room make files go, also where no percentage says so', async (t) => {
+  const refusals: [name: string, options: OpenOptions, usedPercent: number][] = [
+    ['a limit in bytes', { diskFreeSpaceMin: 60_000 }, 50],
+    ['a limit that is left only two percent below it', { diskSpaceWarningLevelRatio: 90, diskSpaceCleanForciblyRatio: 89 }, 89],
+    ['above the level at which files go', { diskSpaceWarningLevelRatio: 80, diskSpaceCleanForciblyRatio: 95, diskMaxUsedSpaceRatio: 95 }, 79],
+  ]
+  for (const [name, options, usedPercent] of refusals) {
+    for (const cleanFileForciblyEnable of [true, false]) {
+      const surroundings = await openRetained(t, { ...options, cleanFileForciblyEnable, deleteFileBatchMax: 2 })
+      const { store, clock, meter, deletions } = surroundings
+      fillSegments(surroundings, 5)
+      // Full, and then no longer above the limit, but still too close to it.
+      meter.usedPercent = 91
+      clock.advance(1000)
+      meter.usedPercent = usedPercent
+      clock.advance(60_000)
+      await turns()
+      t.ok(store.running.has('DISK_FULL'), name)
+      const gone = deletions.filter(({ kind }) => kind === 'commitlog')
+      t.same(gone.map(({ reason }) => reason), cleanFileForciblyEnable ? ['forced', 'forced'] : [], name)
+      if (cleanFileForciblyEnable) t.match(gone[0]!.text, `${usedPercent} % full, and messages are refused for want of room: files go before their time`)
+      meter.usedPercent = 10
+      clock.advance(60_000)
+      await turns()
+      t.notOk(store.running.has('DISK_FULL'), name)
+      t.same(segmentsOf(deletions).length, gone.length, 'no longer')
+    }
+  }
 })
 
 t.test('what is reserved for the log and not yet written is free to both, guard and retention, as RocketMQ counts it', async (t) => {
