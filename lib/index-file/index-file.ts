@@ -455,8 +455,15 @@ export class IndexFile {
 
   #writeEntries(): void {
     this.#chain()
-    const held = this.#tail.subarray(0, (this.indexCount - this.#tailFrom) * ENTRY_WORDS)
-    this.#writeWords(held, entryPosition(this.#geometry.slots, this.#tailFrom))
+    const bytes = bytesOf(this.#tail.subarray(0, (this.indexCount - this.#tailFrom) * ENTRY_WORDS))
+    // In place: nobody needs them here once they are in the file.
+    toOtherByteOrder(bytes)
+    try {
+      this.#backend.files.write(this.#openDescriptor(), bytes, 0, bytes.length, entryPosition(this.#geometry.slots, this.#tailFrom))
+    } catch (error) {
+      toOtherByteOrder(bytes)
+      throw error
+    }
     this.#tailFrom = this.indexCount
   }
 

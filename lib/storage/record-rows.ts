@@ -49,19 +49,21 @@ export class RecordRows {
 
   /** @returns false where the scan has not looked for them */
   fillPlaces(row: number, places: PropertyPlaces): boolean {
-    if (this.#integer(row, Field.hasPlaces) === 0) return false
-    this.#fill(row, Field.tags, places.tags, false)
-    this.#fill(row, Field.keys, places.keys, this.#integer(row, Field.keysAreSeveral) !== 0)
-    this.#fill(row, Field.uniqueKey, places.uniqueKey, false)
-    places.delay.set(this.#integer(row, Field.delay), this.#integer(row, Field.delay + 1), 0, false)
+    const integers = this.#integers
+    const at = (row + 1) * ROW_INTEGERS
+    if (integers[at + Field.hasPlaces] === 0) return false
+    fill(places.tags, integers, at + Field.tags, false)
+    fill(places.keys, integers, at + Field.keys, integers[at + Field.keysAreSeveral] !== 0)
+    fill(places.uniqueKey, integers, at + Field.uniqueKey, false)
+    places.delay.set(integers[at + Field.delay]!, integers[at + Field.delay + 1]!, 0, false)
     return true
-  }
-
-  #fill(row: number, field: number, place: Place, isSeveral: boolean): void {
-    place.set(this.#integer(row, field), this.#integer(row, field + 1), this.#integer(row, field + 2), isSeveral)
   }
 
   #integer(row: number, field: number): number {
     return this.#integers[(row + 1) * ROW_INTEGERS + field]!
   }
+}
+
+function fill(place: Place, integers: Int32Array, at: number, isSeveral: boolean): void {
+  place.set(integers[at]!, integers[at + 1]!, integers[at + 2]!, isSeveral)
 }

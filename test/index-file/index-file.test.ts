@@ -1,18 +1,19 @@
 import t, { type Test } from 'tap'
+import { StoreError } from '../../lib/errors'
 import { EntryPosition, HeaderPosition, entryPosition, forEachKey, keyHash, slotPosition, topicHash } from '../../lib/format/index-layout'
 import { indexFileName } from '../../lib/format/file-name'
 import { readLong, writeLong } from '../../lib/format/long'
 import { IndexFiles } from '../../lib/index-file/index-files'
 import { createMemoryBackend } from '../../lib/storage/memory-backend'
 import type { Backend } from '../../lib/storage/ports'
-import { START, StillClock } from '../store/support'
+import { START, StillClock, withFiles } from '../store/support'
 
 /*
  * The story: the index is a hash table in a file, without a checksum. After a crash it may be half written, and a
  * disk may have changed it; a query must then find less, but end, and what is kept must be what an engine would have
  * written.
  *
- * Not proved here: that the bytes are the engine's (test/golden), and full disks.
+ * Not proved here: that the bytes are the engine's (test/golden), and full disks other than of this file.
  */
 
 const geometry = { slots: 5, entries: 8 }
@@ -25,9 +26,9 @@ interface Bench {
   open(readOnly?: boolean): IndexFiles
 }
 
-function bench(): Bench {
+function bench(changed = (backend: Backend) => backend): Bench {
   const clock = new StillClock()
-  const backend = createMemoryBackend(clock)
+  const backend = changed(createMemoryBackend(clock))
   backend.files.makeDirectory('/index')
   const warnings: string[] = []
   return {
@@ -43,13 +44,13 @@ function bench(): Bench {
 const all = { begin: 0, end: Number.MAX_SAFE_INTEGER, max: 100 }
 const find = (files: IndexFiles, key: string, range = all): number[] => files.query(hash, key, range, () => true).phyOffsets
 
-/** Changes bytes of an index file as a damaged disk would. */
 /** As the dispatch of a message does: its unique key, and then each of its keys. */
 function putKeys(files: IndexFiles, uniqueKey: string | undefined, keys: string, phyOffset: number, storeTimestamp: number): void {
   if (uniqueKey !== undefined) files.put(keyHash(hash, uniqueKey), phyOffset, storeTimestamp)
   forEachKey(keys, (key) => files.put(keyHash(hash, key), phyOffset, storeTimestamp))
 }
 
+/** Changes bytes of an index file as a damaged disk would. */
 function edit({ backend }: Bench, at: number, change: (view: DataView) => void): void {
   const path = `/index/${backend.files.list('/index')![at]}`
   const descriptor = backend.files.open(path, 'write')
@@ -58,6 +59,12 @@ function edit({ backend }: Bench, at: number, change: (view: DataView) => void):
   change(new DataView(bytes.buffer, bytes.byteOffset, bytes.length))
   backend.files.write(descriptor, bytes, 0, bytes.length, 0)
   backend.files.close(descriptor)
+}
+
+function contents(here: Bench): Buffer {
+  let bytes: Buffer = Buffer.alloc(0)
+  edit(here, 0, (view) => (bytes = Buffer.from(view.buffer)))
+  return bytes
 }
 
 function header(here: Bench, at: number): Record<string, number> {
@@ -101,6 +108,32 @@ t.test('entries and header, byte by byte', async (test) => {
   test.same(find(files, 'unique'), [100])
   files.close()
   test.same(find(here.open(), 'k1'), [300, 100], 'and again from the file')
+})
+
+t.test('entries that the disk had no room for are found, and go to the file once there is some', async (test) => {
+  const roomy = bench()
+  let lacksRoom = false
+  const full = bench((backend) => withFiles(backend, {
+    write(...place) {
+      if (lacksRoom) throw new StoreError('ERR_DISK_FULL', 'no room')
+      backend.files.write(...place)
+    },
+  }))
+  const [written, refused] = [roomy, full].map((here) => here.open()) as [IndexFiles, IndexFiles]
+  for (const [number, key] of ['first', 'second', 'third'].entries()) {
+    lacksRoom = false
+    written.put(keyHash(hash, key), 100 * number, START)
+    refused.put(keyHash(hash, key), 100 * number, START)
+    written.write()
+    lacksRoom = true
+    test.throws(() => refused.write(), { code: 'ERR_DISK_FULL' })
+    test.same(find(refused, key), [100 * number])
+    lacksRoom = number === 1
+    if (!lacksRoom) refused.write()
+    test.same(find(refused, key), [100 * number])
+  }
+  for (const opened of [written, refused]) opened.finish()
+  test.same(contents(full), contents(roomy))
 })
 
 t.test('a full file rolls', async (test) => {
