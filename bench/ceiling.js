@@ -5,12 +5,12 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-/** The program in ceiling/, compiled with the system's compiler; the checksum is the one of the addon. */
+/** The program in ceiling/, compiled with the system's compiler; checksum, pages and flushes are those of the addon. */
 
 const pathOf = (name) => fileURLToPath(new URL(name, import.meta.url))
-const sources = [pathOf('ceiling/ceiling.cc'), pathOf('../native/core/crc32.cc')]
+const sources = [pathOf('ceiling/ceiling.cc'), ...['crc32', 'fault_guard', 'mapping'].map((name) => pathOf(`../native/core/${name}.cc`))]
 const headers = pathOf('../native/core')
-const options = ['-std=c++17', '-O3', '-Wall', '-I', headers]
+const options = ['-std=c++17', '-O3', '-Wall', '-pthread', '-I', headers]
 const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'mqstore-bench')
 
 /** @returns what has to be there, undefined when it is */

@@ -58,7 +58,7 @@ function findCeiling() {
     report('the ceiling', `that needs ${missing}`)
     return {}
   }
-  const durability = { ASYNC_FLUSH: 'none: pages of a mapped file' }
+  const durability = { ASYNC_FLUSH: 'none', SYNC_FLUSH: 'msync of each group' }
   return { ceiling: { title: 'C ceiling', commands: { store: prepareCeiling() }, durability } }
 }
 

@@ -22,7 +22,7 @@ export function smokeOf(workload) {
   if (seconds !== undefined) small.seconds = small.messages / small.perSecond
   if (workload.warmUp !== undefined) small.warmUp = { messages: 200 }
   if (image !== undefined) small.settings = { mappedFileSizeCommitLog: 1 << 20 }
-  for (const [name, few] of [['appended', 40_000], ['samples', 2], ['window', 500]]) {
+  for (const [name, few] of [['appended', 40_000], ['samples', 2], ['window', 500], ['restSeconds', 0]]) {
     if (name in workload) small[name] = few
   }
   return small

@@ -1,22 +1,40 @@
-// What the memory of the machine allows: the records of the benchmark, copied and checksummed into pages of a mapped
-// file that are there already. No queue, no index, no checks, one writer, nothing asked of the system.
+// What the machine allows: the records of the benchmark, copied and checksummed into a mapped file, which is then read once more. No
+// queue, no index, no checks, one writer. Pages and flushes are the addon's own.
 //
-//   ceiling FILE MESSAGES TOPICS QUEUES < BODY
+//   ceiling append FILE MESSAGES TOPICS QUEUES < BODY
 //
-// prints records per second. The layout is the store's; the fields of a record stand in the order of docs/format.md.
+// prints records per second into pages that are there already, and then, of another file, with its pages made present ahead of the writer by
+// another thread: what it takes to get them is part of that.
+//
+//   ceiling put FILE MESSAGES TOPICS QUEUES IN_FLIGHT < BODY
+//
+// prints records per second where each group of so many is flushed by another thread, which the writer waits for.
+//
+//   ceiling open FILE...
+//
+// prints in how many milliseconds the files are read, which whoever opens a log after a crash has to do.
+//
+// The layout is the store's; the fields of a record stand in the order of docs/format.md.
 
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <condition_variable>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
 
 #include "crc32.h"
+#include "mapping.h"
 
 static const std::size_t body_at = 88;
 static const std::size_t body_max = 1 << 20;
@@ -101,35 +119,171 @@ static double seconds() {
   return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) / 1e9;
 }
 
-int main(int count, char** arguments) {
-  if (count != 5) return 2;
-  const std::uint64_t messages = std::strtoull(arguments[2], nullptr, 10);
-  const std::uint64_t topics = std::strtoull(arguments[3], nullptr, 10);
-  const std::uint64_t queues = std::strtoull(arguments[4], nullptr, 10);
-  static std::uint8_t body[body_max];
-  const std::size_t body_size = std::fread(body, 1, body_max, stdin);
-  const std::uint64_t size_max = messages * (body_at + body_size + 96);
+// As the store has them, in bytes.
+static const std::uint64_t populate_window = 16 << 20;
+static const std::uint64_t populate_step = 1 << 20;
 
-  const int file = open(arguments[1], O_RDWR | O_CREAT, 0644);
-  if (file < 0) fail(arguments[1]);
-  const int lack = posix_fallocate(file, 0, static_cast<off_t>(size_max));
-  if (lack != 0) {
-    std::fprintf(stderr, "%s: %s\n", arguments[1], std::strerror(lack));
-    return 1;
+// Works on another thread up to where it was told last.
+class Worker {
+ public:
+  explicit Worker(std::function<void(std::uint64_t from, std::uint64_t to)> work) : work_(std::move(work)), thread_([this] { run(); }) {}
+
+  ~Worker() {
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      ends_ = true;
+    }
+    told_.notify_one();
+    thread_.join();
   }
-  void* mapped = mmap(nullptr, size_max, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
-  if (mapped == MAP_FAILED) fail("mmap");
-  std::uint8_t* start = static_cast<std::uint8_t*>(mapped);
-  // Written, not only read: a page that is clean costs another fault.
-  const std::uint64_t page = static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
-  for (std::uint64_t offset = 0; offset < size_max; offset += page) static_cast<volatile std::uint8_t*>(start)[offset] = 0;
 
+  void tell(std::uint64_t to) {
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      wanted_ = to;
+    }
+    told_.notify_one();
+  }
+
+  void wait_for(std::uint64_t to) {
+    std::unique_lock<std::mutex> lock(mutex_);
+    reached_.wait(lock, [&] { return done_ >= to; });
+  }
+
+ private:
+  void run() {
+    std::unique_lock<std::mutex> lock(mutex_);
+    for (;;) {
+      told_.wait(lock, [&] { return ends_ || wanted_ > done_; });
+      if (ends_) return;
+      const std::uint64_t from = done_;
+      const std::uint64_t to = wanted_;
+      lock.unlock();
+      work_(from, to);
+      lock.lock();
+      done_ = to;
+      reached_.notify_one();
+    }
+  }
+
+  const std::function<void(std::uint64_t, std::uint64_t)> work_;
+  std::mutex mutex_;
+  std::condition_variable told_;
+  std::condition_variable reached_;
+  std::uint64_t wanted_ = 0;
+  std::uint64_t done_ = 0;
+  bool ends_ = false;
+  std::thread thread_;  // the last one: it uses the others
+};
+
+struct Job {
+  std::string path;
+  std::uint64_t messages;
+  std::uint64_t topics;
+  std::uint64_t queues;
+  const std::uint8_t* body;
+  std::size_t body_size;
+};
+
+// A file with room for all records, its blocks reserved.
+static std::shared_ptr<mqstore::Mapping> map_file(const Job& job) {
+  const std::uint64_t size = job.messages * (body_at + job.body_size + 96);
+  const int file = open(job.path.c_str(), O_RDWR | O_CREAT | O_TRUNC, 0644);
+  if (file < 0) fail(job.path.c_str());
+  const int lack = posix_fallocate(file, 0, static_cast<off_t>(size));
+  if (lack != 0) {
+    std::fprintf(stderr, "%s: %s\n", job.path.c_str(), std::strerror(lack));
+    std::exit(1);
+  }
+  std::shared_ptr<mqstore::Mapping> mapping;
+  if (mqstore::Mapping::create(file, size, true, &mapping) != 0) fail("mmap");
+  close(file);
+  return mapping;
+}
+
+// Writes all records, and tells after each where the next one begins. Returns how many a second.
+template <typename Written>
+static double write_all(const Job& job, mqstore::Mapping& mapping, Written written) {
+  std::uint8_t* const start = mapping.address();
   const double started = seconds();
   std::uint64_t offset = 0;
-  for (std::uint64_t number = 0; number < messages; number++) offset += put_record(start + offset, offset, number, topics, queues, body, body_size);
+  for (std::uint64_t number = 0; number < job.messages; number++) {
+    offset += put_record(start + offset, offset, number, job.topics, job.queues, job.body, job.body_size);
+    written(number, offset);
+  }
   const double taken = seconds() - started;
+  verify(start, offset, job.messages);
+  return static_cast<double>(job.messages) / taken;
+}
 
-  verify(start, offset, messages);
-  std::printf("%.1f\n", static_cast<double>(messages) / taken);
+static double append_to_present_pages(const Job& job) {
+  const auto mapping = map_file(job);
+  // Written, not only read: a page that is clean costs another fault.
+  const std::uint64_t page = static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+  for (std::uint64_t offset = 0; offset < mapping->length(); offset += page) static_cast<volatile std::uint8_t*>(mapping->address())[offset] = 0;
+  return write_all(job, *mapping, [](std::uint64_t, std::uint64_t) {});
+}
+
+static double append_with_pages(const Job& job) {
+  const auto mapping = map_file(job);
+  Worker populater([&](std::uint64_t from, std::uint64_t to) { mapping->populate(from, std::min<std::uint64_t>(to, mapping->length()), false); });
+  populater.tell(populate_window);
+  std::uint64_t next = 0;
+  return write_all(job, *mapping, [&](std::uint64_t, std::uint64_t offset) {
+    if (offset < next) return;
+    populater.tell(offset + populate_window);
+    next = offset + populate_step;
+  });
+}
+
+static double put_groups(const Job& job, std::uint64_t in_flight) {
+  const auto mapping = map_file(job);
+  Worker populater([&](std::uint64_t from, std::uint64_t to) { mapping->populate(from, std::min<std::uint64_t>(to, mapping->length()), true); });
+  Worker flusher([&](std::uint64_t from, std::uint64_t to) {
+    if (mapping->flush(from, to) != 0) fail("msync");
+  });
+  populater.tell(populate_window);
+  populater.wait_for(populate_window);
+  std::uint64_t next = 0;
+  return write_all(job, *mapping, [&](std::uint64_t number, std::uint64_t offset) {
+    if (offset >= next) {
+      populater.tell(offset + populate_window);
+      next = offset + populate_step;
+    }
+    if ((number + 1) % in_flight != 0) return;
+    flusher.tell(offset);
+    flusher.wait_for(offset);
+  });
+}
+
+// Maps them and has the kernel bring in all of them, so many bytes at a time.
+static double read_files(int count, char** paths) {
+  const std::size_t step = 8 << 20;
+  const double started = seconds();
+  for (int index = 0; index < count; index++) {
+    const int file = open(paths[index], O_RDONLY);
+    struct stat status;
+    if (file < 0 || fstat(file, &status) != 0) fail(paths[index]);
+    std::shared_ptr<mqstore::Mapping> mapping;
+    if (mqstore::Mapping::create(file, static_cast<std::size_t>(status.st_size), false, &mapping) != 0) fail("mmap");
+    close(file);
+    for (std::size_t at = 0; at < mapping->length(); at += step) mapping->read_ahead(at, std::min(at + step, mapping->length()));
+  }
+  return (seconds() - started) * 1000;
+}
+
+int main(int count, char** arguments) {
+  const auto number_of = [&](int index) { return std::strtoull(arguments[index], nullptr, 10); };
+  const std::string measure = count > 1 ? arguments[1] : "";
+  if (measure == "open") {
+    std::printf("%.1f\n", read_files(count - 2, arguments + 2));
+    return 0;
+  }
+  if (!(measure == "append" && count == 6) && !(measure == "put" && count == 7)) return 2;
+  static std::uint8_t body[body_max];
+  const std::size_t body_size = std::fread(body, 1, body_max, stdin);
+  const Job job = {arguments[2], number_of(3), number_of(4), number_of(5), body, body_size};
+  if (measure == "append") std::printf("%.1f %.1f\n", append_to_present_pages(job), append_with_pages(job));
+  else std::printf("%.1f\n", put_groups(job, number_of(6)));
   return 0;
 }
