@@ -3,6 +3,8 @@ import type { Segment } from './segment'
 /** The segments of a log in ascending order; there may be holes between them. */
 export class SegmentList {
   #segments: Segment[] = []
+  /** The one that was found last: mostly it is wanted again. */
+  #found: Segment | undefined
 
   get length(): number {
     return this.#segments.length
@@ -31,6 +33,7 @@ export class SegmentList {
 
   /** Takes off and returns the last segment. */
   pop(): Segment | undefined {
+    this.#found = undefined
     return this.#segments.pop()
   }
 
@@ -38,6 +41,7 @@ export class SegmentList {
   shift(): Segment | undefined {
     const [first, ...others] = this.#segments
     this.#segments = others
+    this.#found = undefined
     return first
   }
 
@@ -47,8 +51,11 @@ export class SegmentList {
 
   /** The segment that holds the byte at `offset`. */
   find(offset: number): Segment | undefined {
+    const found = this.#found
+    if (found !== undefined && offset >= found.fromOffset && offset < found.toOffset) return found
     const index = this.indexOf(offset)
-    return index < 0 ? undefined : this.#segments[index]
+    if (index < 0) return undefined
+    return (this.#found = this.#segments[index])
   }
 
   /** Index of the segment that holds the byte at `offset`, or -1. */
