@@ -224,32 +224,44 @@ static double append_to_present_pages(const Job& job) {
   return write_all(job, *mapping, [](std::uint64_t, std::uint64_t) {});
 }
 
+// Makes pages present a window ahead of the writer, on another thread.
+class PagesAhead {
+ public:
+  PagesAhead(const mqstore::Mapping& mapping, bool in_single_pages)
+      : populater_([&mapping, in_single_pages](std::uint64_t from, std::uint64_t to) {
+          mapping.populate(from, std::min<std::uint64_t>(to, mapping.length()), in_single_pages);
+        }) {
+    keep_ready(0);
+  }
+
+  void wait_for_first() { populater_.wait_for(populate_window); }
+
+  void keep_ready(std::uint64_t offset) {
+    if (offset < next_) return;
+    populater_.tell(offset + populate_window);
+    next_ = offset + populate_step;
+  }
+
+ private:
+  Worker populater_;
+  std::uint64_t next_ = 0;
+};
+
 static double append_with_pages(const Job& job) {
   const auto mapping = map_file(job);
-  Worker populater([&](std::uint64_t from, std::uint64_t to) { mapping->populate(from, std::min<std::uint64_t>(to, mapping->length()), false); });
-  populater.tell(populate_window);
-  std::uint64_t next = 0;
-  return write_all(job, *mapping, [&](std::uint64_t, std::uint64_t offset) {
-    if (offset < next) return;
-    populater.tell(offset + populate_window);
-    next = offset + populate_step;
-  });
+  PagesAhead pages(*mapping, false);
+  return write_all(job, *mapping, [&](std::uint64_t, std::uint64_t offset) { pages.keep_ready(offset); });
 }
 
 static double put_groups(const Job& job, std::uint64_t in_flight) {
   const auto mapping = map_file(job);
-  Worker populater([&](std::uint64_t from, std::uint64_t to) { mapping->populate(from, std::min<std::uint64_t>(to, mapping->length()), true); });
+  PagesAhead pages(*mapping, true);
   Worker flusher([&](std::uint64_t from, std::uint64_t to) {
     if (mapping->flush(from, to) != 0) fail("msync");
   });
-  populater.tell(populate_window);
-  populater.wait_for(populate_window);
-  std::uint64_t next = 0;
+  pages.wait_for_first();
   return write_all(job, *mapping, [&](std::uint64_t number, std::uint64_t offset) {
-    if (offset >= next) {
-      populater.tell(offset + populate_window);
-      next = offset + populate_step;
-    }
+    pages.keep_ready(offset);
     if ((number + 1) % in_flight != 0) return;
     flusher.tell(offset);
     flusher.wait_for(offset);
