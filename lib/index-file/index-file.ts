@@ -1,11 +1,12 @@
 import {
-  EntryPosition, HeaderPosition, INDEX_ENTRY_LENGTH, INDEX_HEADER_LENGTH, entryPosition, indexFileSize, slotPosition,
+  EntryPosition, HeaderPosition, INDEX_HEADER_LENGTH, entryPosition, indexFileSize, slotPosition,
 } from '../format/index-layout'
 import { StoreError } from '../errors'
 import { viewOf } from '../format/bytes'
 import { fromWords, highWord, readLong, writeLong } from '../format/long'
 import { makeOwn } from '../storage/own-file'
 import type { Backend, Mapping } from '../storage/ports'
+import { ENTRY_WORDS, SLOTS_PER_PAGE, WORD_LENGTH, chainEntries } from './chain-entries'
 
 /** How many slots and entries the files of a store have. */
 export interface IndexGeometry {
@@ -24,12 +25,7 @@ export interface IndexSnapshot {
 }
 
 /** Entries kept in memory before they go to the file. */
-const TAIL_ENTRIES = 4096
-const WORD_LENGTH = 4
-const ENTRY_WORDS = INDEX_ENTRY_LENGTH / WORD_LENGTH
-/** A page of slots is what is written of them at a time. */
-const SLOTS_PER_PAGE_BITS = 10
-const SLOTS_PER_PAGE = 1 << SLOTS_PER_PAGE_BITS
+const TAIL_ENTRIES = 16384
 const SECOND = 1000
 /** Entries that wait for each other to be put into their chains. */
 const UNCHAINED_MAX = 256
@@ -173,18 +169,10 @@ export class IndexFile {
    * processor waits for several at once when they are asked for in a row.
    */
   #chain(): void {
-    const slots = this.#slots!
-    const tail = this.#tail
-    for (let entry = this.#chainFrom; entry < this.indexCount; entry++) {
-      const at = (entry - this.#tailFrom) * ENTRY_WORDS
-      const slot = tail[at]! % slots.length
-      const newest = slots[slot]!
-      const previous = newest <= 0 || newest > entry ? 0 : newest
-      tail[at + 4] = previous
-      slots[slot] = entry
-      this.#dirtyPages[slot >>> SLOTS_PER_PAGE_BITS] = 1
-      if (previous === 0) this.hashSlotCount++
-    }
+    const count = this.indexCount - this.#chainFrom
+    if (count === 0) return
+    const chain = this.#backend.chainEntries ?? chainEntries
+    this.hashSlotCount += chain(this.#slots!, this.#dirtyPages, this.#tail, this.#chainFrom - this.#tailFrom, count, this.#chainFrom)
     this.#chainFrom = this.indexCount
   }
 

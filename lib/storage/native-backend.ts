@@ -11,6 +11,7 @@ export interface NativeAddon {
   unmap(arrayBuffer: ArrayBuffer): void
   flush(arrayBuffer: ArrayBuffer, from: number, to: number): Promise<void>
   crc32(bytes: Uint8Array, from: number, to: number): number
+  chainEntries(slots: Int32Array, dirtyPages: Uint8Array, words: Int32Array, from: number, count: number, number: number): number
   /** These three: see native/napi/record_writer.h. */
   registers: Float64Array
   recordTarget(arrayBuffer: ArrayBuffer, frame: Uint8Array, hosts: Uint8Array): object
@@ -61,6 +62,7 @@ export function createNativeBackend(addon: NativeAddon): Backend {
         : addon.crc32(bytes, from, to)
     },
     recordScan: (checkCRC) => new NativeRecordScan(addon, checkCRC),
+    chainEntries: addon.chainEntries,
   }
 }
 

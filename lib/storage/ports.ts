@@ -161,6 +161,16 @@ export interface Backend {
   crc32(bytes: Uint8Array, from: number, to: number): number
   /** Absent where the backend has no such thing. @param checkCRC whether a record must have the CRC of its body */
   recordScan?(checkCRC: boolean): RecordScan
+  /**
+   * Puts entries of an index file into the chains of their slots; absent where the backend has no such call.
+   * @param slots the number of the newest entry of each
+   * @param dirtyPages takes a 1 for each 1024 slots of which one has changed
+   * @param words the entries, five words each
+   * @param from which of them is the first, and how many there are
+   * @param number of the first one in its file
+   * @returns how many chains began
+   */
+  chainEntries?(slots: Int32Array, dirtyPages: Uint8Array, words: Int32Array, from: number, count: number, number: number): number
 }
 
 export interface Clock {

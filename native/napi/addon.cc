@@ -16,6 +16,7 @@
 #include "../core/drop_cache.h"
 #include "../core/fault_guard.h"
 #include "../core/file_lock.h"
+#include "../core/index_chain.h"
 #include "../core/reserve.h"
 #include "../core/sync_file_system.h"
 #include "background.h"
@@ -28,29 +29,62 @@ namespace mqstore {
 
 namespace {
 
+// The elements of a typed array; false after throwing into JavaScript for anything else.
+template <typename Element>
+bool find_elements(napi_env env, napi_value array, napi_typedarray_type expected, Element** elements, std::size_t* length) {
+  void* data = nullptr;
+  napi_typedarray_type type;
+  if (napi_get_typedarray_info(env, array, &type, length, &data, nullptr, nullptr) != napi_ok || type != expected) {
+    napi_throw_type_error(env, nullptr, "expected another typed array");
+    return false;
+  }
+  *elements = static_cast<Element*>(data);
+  return true;
+}
+
 // (uint8Array, from, to) -> number
 napi_value crc32_of_range(napi_env env, napi_callback_info info) {
   const Arguments<3> arguments(env, info);
   std::int64_t from;
   std::int64_t to;
   if (!arguments.read(1, &from) || !arguments.read(2, &to)) return nullptr;
-  void* bytes = nullptr;
-  std::size_t length = 0;
-  napi_typedarray_type type;
-  if (napi_get_typedarray_info(env, arguments[0], &type, &length, &bytes, nullptr, nullptr) != napi_ok ||
-      type != napi_uint8_array) {
-    napi_throw_type_error(env, nullptr, "expected a Uint8Array");
-    return nullptr;
-  }
+  std::uint8_t* bytes;
+  std::size_t length;
+  if (!find_elements(env, arguments[0], napi_uint8_array, &bytes, &length)) return nullptr;
   if (from < 0 || to < from || static_cast<std::uint64_t>(to) > length) {
     napi_throw_range_error(env, nullptr, "the range is outside of the array");
     return nullptr;
   }
-  const std::uint32_t remainder =
-      crc32(static_cast<const std::uint8_t*>(bytes) + from, static_cast<std::size_t>(to - from));
+  const std::uint32_t remainder = crc32(bytes + from, static_cast<std::size_t>(to - from));
   napi_value result = nullptr;
   napi_create_uint32(env, remainder, &result);
   return result;
+}
+
+// (slots, dirtyPages, words, from, count, number) -> number: see Backend.chainEntries in lib/storage/ports.ts
+napi_value chain_index_entries(napi_env env, napi_callback_info info) {
+  const Arguments<6> arguments(env, info);
+  IndexSlots slots;
+  std::int32_t* words;
+  std::size_t page_count;
+  std::size_t word_count;
+  std::int64_t from;
+  std::int64_t count;
+  std::int32_t number;
+  if (!find_elements(env, arguments[0], napi_int32_array, &slots.newest, &slots.count) ||
+      !find_elements(env, arguments[1], napi_uint8_array, &slots.dirty_pages, &page_count) ||
+      !find_elements(env, arguments[2], napi_int32_array, &words, &word_count) || !arguments.read(3, &from) ||
+      !arguments.read(4, &count) || !arguments.read(5, &number)) {
+    return nullptr;
+  }
+  const auto entry_count = static_cast<std::int64_t>(word_count * sizeof *words / sizeof(IndexEntry));
+  if (slots.count == 0 || page_count * slots_in_page < slots.count || from < 0 || from > entry_count || count < 0 ||
+      count > entry_count - from) {
+    napi_throw_range_error(env, nullptr, "the entries or their slots are outside of the arrays");
+    return nullptr;
+  }
+  auto* entries = reinterpret_cast<IndexEntry*>(words) + from;
+  return make_number(env, chain_entries(slots, entries, static_cast<std::size_t>(count), number));
 }
 
 #if defined(__linux__)
@@ -170,6 +204,7 @@ NAPI_MODULE_INIT() {
       function("unmap", unmap_file),
       function("flush", flush_range),
       function("crc32", crc32_of_range),
+      function("chainEntries", chain_index_entries),
       function("recordScan", make_record_scan),
       function("scanRecords", scan_records),
       function("scanRecordsNow", scan_records_now),
