@@ -360,7 +360,8 @@ export class ConsumeQueue {
       this.#tailFrom = this.#count
       return
     }
-    const grown = Buffer.alloc(Math.max(TAIL_ENTRIES_MIN, held * 2) * QUEUE_ENTRY_LENGTH)
+    // In large steps: memory that is not used yet costs nothing, a copy of what is there does.
+    const grown = Buffer.alloc(Math.max(TAIL_ENTRIES_MIN, held * 4) * QUEUE_ENTRY_LENGTH)
     this.#tail.copy(grown, 0, 0, held * QUEUE_ENTRY_LENGTH)
     this.#tail = grown
     this.#tailView = viewOf(grown)

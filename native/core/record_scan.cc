@@ -179,23 +179,24 @@ std::size_t RecordScan::walk(const std::uint8_t* bytes, std::size_t length, std:
     row.size = static_cast<std::int32_t>(parts.size);
     row.sys_flag = get_int(record + 36);
     const std::uint8_t* topic = record + parts.topic;
-    row.queue = number_of_queue(topic, parts.topic_length, get_int(record + 12));
     std::int32_t topic_hash;
-    row.has_places = hash_of(topic, topic + parts.topic_length, 0, &topic_hash) &&
-                     find_places(bytes, record + parts.properties, record + parts.size,
-                                 static_cast<std::int32_t>(static_cast<std::uint32_t>(topic_hash) * 31 + '#'), &row);
+    const bool is_ascii = hash_of(topic, topic + parts.topic_length, 0, &topic_hash);
+    row.queue = number_of_queue({reinterpret_cast<const char*>(topic), parts.topic_length}, topic_hash, get_int(record + 12));
+    row.has_places = is_ascii && find_places(bytes, record + parts.properties, record + parts.size,
+                                             static_cast<std::int32_t>(static_cast<std::uint32_t>(topic_hash) * 31 + '#'), &row);
     position += parts.size;
   }
   return count;
 }
 
-std::int32_t RecordScan::number_of_queue(const std::uint8_t* topic, std::size_t topic_length, std::int32_t queue_id) {
-  key_.assign(reinterpret_cast<const char*>(topic), topic_length);
-  key_.append(reinterpret_cast<const char*>(&queue_id), sizeof queue_id);
-  const auto found = queues_.find(key_);
-  if (found != queues_.end()) return found->second;
-  const auto number = static_cast<std::int32_t>(queues_.size());
-  queues_.emplace(key_, number);
+std::int32_t RecordScan::number_of_queue(std::string_view topic, std::int32_t topic_hash, std::int32_t queue_id) {
+  const std::uint64_t key = static_cast<std::uint64_t>(static_cast<std::uint32_t>(topic_hash)) << 32 | static_cast<std::uint32_t>(queue_id);
+  const auto [first, behind] = numbers_.equal_range(key);
+  const auto found = std::find_if(first, behind, [&](const auto& queue) { return topics_[static_cast<std::size_t>(queue.second)] == topic; });
+  if (found != behind) return found->second;
+  const auto number = static_cast<std::int32_t>(topics_.size());
+  numbers_.emplace(key, number);
+  topics_.emplace_back(topic);
   return number;
 }
 

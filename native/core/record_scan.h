@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -49,12 +50,13 @@ class RecordScan {
                    std::int64_t log_offset, RecordRow* rows, std::size_t rows_max);
 
  private:
-  std::int32_t number_of_queue(const std::uint8_t* topic, std::size_t topic_length, std::int32_t queue_id);
+  std::int32_t number_of_queue(std::string_view topic, std::int32_t topic_hash, std::int32_t queue_id);
 
   const bool check_crc_;
-  // By topic and queue id, one behind the other.
-  std::unordered_map<std::string, std::int32_t> queues_;
-  std::string key_;
+  // By what the topic's hash code and the queue id make together, which two topics may share.
+  std::unordered_multimap<std::uint64_t, std::int32_t> numbers_;
+  // Of each number.
+  std::vector<std::string> topics_;
 };
 
 }  // namespace mqstore

@@ -32,7 +32,7 @@ const properties = fc
   .map((parts) => parts.flat().join(''))
 
 const record = fc.record({
-  topic: fc.constantFrom('orders', 'payments', 'SCHEDULE_TOPIC_XXXX', '主题', 't'.repeat(127), 'a\0b', ''),
+  topic: fc.constantFrom('orders', 'payments', 'Aa', 'BB', 'SCHEDULE_TOPIC_XXXX', '主题', 't'.repeat(127), 'a\0b', ''),
   queueId: fc.integer({ min: -1, max: 3 }),
   queueOffset: fc.oneof(fc.nat(), fc.maxSafeInteger()),
   sysFlag: fc.constantFrom(0, 0, 4, 8, 12, 1),
