@@ -150,6 +150,20 @@ export class ConsumeQueue {
     this.#logEnd = offset + size
   }
 
+  /** Adds entries as they stand in a file. @param logEnd where the last of their messages ends in the log */
+  appendAll(entries: Uint8Array, logEnd: number): void {
+    for (let from = 0; from < entries.length; ) {
+      if ((this.#count - this.#tailFrom) * QUEUE_ENTRY_LENGTH === this.#tail.length) this.#makeRoom()
+      if (this.#written === this.#count) this.#owner.markPending(this)
+      const at = (this.#count - this.#tailFrom) * QUEUE_ENTRY_LENGTH
+      const part = entries.subarray(from, from + this.#tail.length - at)
+      this.#tail.set(part, at)
+      this.#count += part.length / QUEUE_ENTRY_LENGTH
+      from += part.length
+    }
+    this.#logEnd = logEnd
+  }
+
   /**
    * Makes the next entry number `index`. A queue without entries begins there, the file pre-filled as the
    * engine does; in any other the places between are lost messages, and keep their numbers.

@@ -20,13 +20,19 @@ export class FoundRecord {
   readonly places = new PropertyPlaces()
 }
 
+/** Which queue a record says it is of. */
+export interface QueuePlace {
+  topic: Topic
+  queueId: number
+}
+
 /** Makes {@link FoundRecord}s out of what recovery comes by: bytes of the log, or the rows of a scan. */
 export class RecordFinder {
   readonly #queues: ConsumeQueues
   readonly #record = new FoundRecord()
   readonly #parts = new RecordParts()
   /** By the numbers that the scan gives them. */
-  readonly #numbered: { topic: Topic; queueId: number }[] = []
+  readonly #numbered: QueuePlace[] = []
 
   constructor(queues: ConsumeQueues) {
     this.#queues = queues
@@ -48,12 +54,13 @@ export class RecordFinder {
   }
 
   /** One of the rows that a scan has made of a file; always those of the same scan. @param logOffset that of the file */
-  inRows(rows: RecordRows, row: number, { bytes, view }: Mapping, logOffset: number): FoundRecord {
+  inRows(rows: RecordRows, row: number, mapping: Mapping, logOffset: number): FoundRecord {
     const record = this.#record
+    const { bytes, view } = mapping
     const position = rows.position(row)
     record.bytes = bytes
     record.size = rows.size(row)
-    const { topic, queueId } = (this.#numbered[rows.queueNumber(row)] ??= this.#queueAt(bytes, view, position, record.size))
+    const { topic, queueId } = this.placeOf(rows, row, mapping)
     record.topic = topic
     record.queueId = queueId
     record.queueOffset = rows.queueOffset(row)
@@ -67,7 +74,12 @@ export class RecordFinder {
     return record
   }
 
-  #queueAt(bytes: Buffer, view: DataView, position: number, size: number): { topic: Topic; queueId: number } {
+  /** The queue of a row. */
+  placeOf(rows: RecordRows, row: number, { bytes, view }: Mapping): QueuePlace {
+    return (this.#numbered[rows.queueNumber(row)] ??= this.#queueAt(bytes, view, rows.position(row), rows.size(row)))
+  }
+
+  #queueAt(bytes: Buffer, view: DataView, position: number, size: number): QueuePlace {
     locate(view, position, position + size, this.#parts)
     return { topic: this.#topicOf(bytes, position, this.#parts), queueId: view.getInt32(position + Position.queueId) }
   }

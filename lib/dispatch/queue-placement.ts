@@ -26,6 +26,11 @@ export class QueuePlacement {
   /** The last message of each queue, where it says that it is the first and others come before it. */
   readonly #firsts = new Map<ConsumeQueue, FirstMessage>()
 
+  /** Whether nothing that comes can change what was decided before. */
+  get isSettled(): boolean {
+    return this.#leaps.size === 0 && this.#firsts.size === 0
+  }
+
   /**
    * @param topic that of the queue
    * @param claimed the number that the message says it has

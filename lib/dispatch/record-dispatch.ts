@@ -9,7 +9,8 @@ import { KEY_SEPARATOR, type PropertyPlaces } from '../format/property-places'
 import { SysFlag, isQueued, type RecordParts } from '../format/record'
 import { SCHEDULE_TOPIC, deliverTime, tagsCodeOf } from '../format/tags-code'
 import type { IndexFiles } from '../index-file/index-files'
-import type { FoundRecord } from './found-record'
+import type { RecordRuns } from '../storage/record-runs'
+import type { FoundRecord, QueuePlace } from './found-record'
 import { QueuePlacement } from './queue-placement'
 
 /**
@@ -63,6 +64,35 @@ export class RecordDispatch {
       this.#indexKeys(bytes, places, topic.hash, offset, storeTimestamp, this.#index)
     }
     return true
+  }
+
+  /**
+   * As {@link found}, for many records that each follow the one before it in its queue. Where one of them may need a decision
+   * nothing is done.
+   * @param placeOf the queue of a run
+   * @returns whether it was
+   */
+  foundAll(runs: RecordRuns, placeOf: (run: number) => QueuePlace): boolean {
+    if (runs.count === 0 || !this.#placement.isSettled || this.#index?.hasRoomFor(runs) === false) return false
+    const queues: ConsumeQueue[] = []
+    for (let run = 0; run < runs.count; run++) {
+      const queue = this.#queueThatGoesOn(runs, run, placeOf(run))
+      if (queue === undefined) return false
+      queues.push(queue)
+    }
+    for (const [run, queue] of queues.entries()) queue.appendAll(runs.entries(run), runs.logEnd(run))
+    this.#index?.putAll(runs)
+    return true
+  }
+
+  /** The queue, where the first record of the run is its next one, and it was not deleted. */
+  #queueThatGoesOn(runs: RecordRuns, run: number, { topic, queueId }: QueuePlace): ConsumeQueue | undefined {
+    const offset = runs.logBegin(run)
+    const deletedUpTo = topic.deletedUpTo.get(queueId) ?? 0
+    if (queueId < 0 || !topic.canHaveQueues || offset < deletedUpTo) return undefined
+    const queue = this.#queues.findOrCreate(topic, queueId)
+    const goesOn = runs.queueOffset(run) === queue.maxOffset && offset >= queue.logEnd
+    return goesOn ? queue : undefined
   }
 
   /** Before {@link found}, of a record that goes on behind the log: whether what it says of its place cannot be, in the same log. */

@@ -117,7 +117,12 @@ export class IndexFile {
   }
 
   get isFull(): boolean {
-    return this.indexCount >= this.#geometry.entries
+    return this.room <= 0
+  }
+
+  /** How many entries fit in. */
+  get room(): number {
+    return this.#geometry.entries - this.indexCount
   }
 
   get isWriting(): boolean {

@@ -2,6 +2,7 @@ import { basename, join } from 'node:path'
 import { StoreError, isStoreError } from '../errors'
 import { indexFileSize, keyHash } from '../format/index-layout'
 import { indexFileName, isIndexFileName, parseIndexFileName } from '../format/file-name'
+import type { RecordRuns } from '../storage/record-runs'
 import type { Backend, Clock } from '../storage/ports'
 import { IndexFile, type IndexGeometry, type IndexSnapshot, type IndexWanted } from './index-file'
 
@@ -155,6 +156,19 @@ export class IndexFiles {
     } catch (error) {
       if (!isStoreError(error) || error.code !== 'ERR_DISK_FULL') throw error
     }
+  }
+
+  /** Whether all keys come behind those that are there, and fit into the file that is written to, which then still has room. */
+  hasRoomFor(runs: RecordRuns): boolean {
+    const isBehind = runs.keyCount === 0 || runs.keyLogOffset(0) > this.coveredOffset
+    return isBehind && this.#waiting.length === 0 && this.#active !== undefined && this.#active.room > runs.keyCount
+  }
+
+  /** {@link put} for each key, for which there is room. */
+  putAll(runs: RecordRuns): void {
+    const active = this.#active!
+    active.startWriting()
+    for (let key = 0; key < runs.keyCount; key++) active.put(runs.keyHash(key), runs.keyLogOffset(key), runs.keyStoreTimestamp(key))
   }
 
   /** The newest `max` matches with a store time in [begin, end] whose log offset passes `accepts`. */

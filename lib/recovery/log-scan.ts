@@ -26,6 +26,8 @@ export interface LogScanOptions {
   /** Looks at whole records beforehand, off the main thread; only what else there is, is then left to `check` and `visit`. */
   ahead?: {
     scan: RecordScan
+    /** All rows at once. @returns false where they are to be visited one by one: then nothing was done */
+    visitAll(rows: RecordRows, mapping: Mapping): boolean
     /** @param logOffset that of the file @returns false to end the scan */
     visit(rows: RecordRows, row: number, mapping: Mapping, logOffset: number): boolean
   }
@@ -80,6 +82,12 @@ async function walk(
     }
     if (ahead !== undefined && position < segment.size) {
       const { rows, count } = await scanAhead!.blockAt(segment, position)
+      const last = count - 1
+      if (count > 0 && count === rows.count && ahead.visitAll(rows, mapping)) {
+        result.lastStoreTimestamp = rows.storeTimestamp(last)
+        result.end = offset = segment.fromOffset + rows.position(last) + rows.size(last)
+        continue
+      }
       for (let row = 0; row < count; row++) {
         result.lastStoreTimestamp = rows.storeTimestamp(row)
         if (!ahead.visit(rows, row, mapping, segment.fromOffset)) return { ...result, isComplete: false }

@@ -208,6 +208,7 @@ async function scanAndDispatch(
       visit: (bytes, view, position) => dispatch.found(finder.inBytes(bytes, view, position, check.parts), mayBegin),
       ahead: scan && {
         scan,
+        visitAll: (rows, mapping) => dispatch.foundAll(rows.runs, (run) => finder.placeOf(rows, rows.runs.row(run), mapping)),
         visit: (rows, row, mapping, logOffset) => dispatch.found(finder.inRows(rows, row, mapping, logOffset), mayBegin),
       },
     }, scanStart)

@@ -1,7 +1,9 @@
 import type { Place, PropertyPlaces } from '../format/property-places'
+import type { RecordRuns } from './record-runs'
 
 /** The layout of `RecordRow` in native/core/record_scan.h, in integers of 4 bytes; its two first fields are doubles. */
 const ROW_INTEGERS = 24
+export const ROW_LENGTH = ROW_INTEGERS * Int32Array.BYTES_PER_ELEMENT
 const Field = {
   position: 4, size: 5, sysFlag: 6, queue: 7, hasPlaces: 8, keysAreSeveral: 9, tags: 10, keys: 13, uniqueKey: 16, delay: 19,
 } as const
@@ -11,8 +13,11 @@ export class RecordRows {
   readonly #integers: Int32Array
   readonly #doubles: Float64Array
 
-  /** @param memory as many rows as fit in it, and before them the room of one, which begins with their number */
-  constructor(memory: ArrayBuffer, from: number, length: number) {
+  /**
+   * @param memory as many rows as fit in it, and before them the room of one, which begins with their number
+   * @param runs what the same records come to by their queues
+   */
+  constructor(memory: ArrayBuffer, from: number, length: number, readonly runs: RecordRuns) {
     this.#integers = new Int32Array(memory, from, length / Int32Array.BYTES_PER_ELEMENT)
     this.#doubles = new Float64Array(memory, from, length / Float64Array.BYTES_PER_ELEMENT)
   }

@@ -14,6 +14,7 @@
 #include "crc32.h"
 #include "data_ranges.h"
 #include "mapping.h"
+#include "record_runs.h"
 #include "record_scan.h"
 
 namespace {
@@ -81,6 +82,13 @@ void rows_stay_within_the_file(Input input) {
     const mqstore::PropertyPlace& keys = rows[row].keys;
     assert(keys.from <= keys.to && keys.to <= expected);
   }
+  std::vector<mqstore::QueueRun> runs(input.below(4) + 1);
+  std::vector<mqstore::KeyOfRecord> keys(2 * found + 1);
+  std::vector<std::uint8_t> entries(found * mqstore::queue_entry_size + 1);
+  const mqstore::RunCounts counts = mqstore::RecordRuns().gather(rows.data(), found, 0, {runs.data(), runs.size(), keys.data(), entries.data()});
+  std::int32_t gathered = 0;
+  for (std::int32_t run = 0; run < counts.runs; run++) gathered += runs[static_cast<std::size_t>(run)].count;
+  assert(counts.runs == 0 ? counts.keys == 0 : gathered == static_cast<std::int32_t>(found));
 }
 
 #if defined(__linux__)

@@ -5,6 +5,7 @@
 #include <limits>
 #include <memory>
 
+#include "../core/record_runs.h"
 #include "../core/record_scan.h"
 #include "background.h"
 #include "mapped_buffer.h"
@@ -15,20 +16,29 @@ namespace mqstore {
 namespace {
 
 constexpr std::size_t rows_in_block = 16384;
+constexpr std::size_t runs_in_block = 4096;
 constexpr std::size_t blocks = 2;
 constexpr napi_type_tag scan_tag = {0x6d7173746f726532, 0x51d07c93ab18e64f};
 
+// native-backend.ts counts on this layout.
 struct Block {
   union {
-    std::int32_t count;
+    struct {
+      std::int32_t count;
+      RunCounts run_counts;
+    };
     RecordRow head;
   };
   RecordRow rows[rows_in_block];
+  QueueRun runs[runs_in_block];
+  KeyOfRecord keys[2 * rows_in_block];
+  std::uint8_t entries[rows_in_block * queue_entry_size];
 };
 
 struct Scan {
   explicit Scan(bool check_crc) : records(check_crc), memory(new Block[blocks]()) {}
   RecordScan records;
+  RecordRuns runs;
   const std::unique_ptr<Block[]> memory;
 };
 
@@ -109,6 +119,8 @@ napi_value scan_records(napi_env env, napi_callback_info info) {
     target.count = static_cast<std::int32_t>(scan->records.walk(range.mapping->address(), range.mapping->length(),
                                                                 range.from, range.to, log_offset, target.rows,
                                                                 rows_in_block));
+    target.run_counts = scan->runs.gather(target.rows, static_cast<std::size_t>(target.count), log_offset,
+                                          {target.runs, runs_in_block, target.keys, target.entries});
     return 0;
   });
 }
@@ -121,6 +133,7 @@ napi_value scan_records_now(napi_env env, napi_callback_info info) {
   Block& target = scan->memory[0];
   target.count = static_cast<std::int32_t>(scan->records.walk(range.mapping->address(), range.to, range.from, range.to,
                                                               log_offset, target.rows, rows_in_block));
+  target.run_counts = {0, 0};
   return nullptr;
 }
 
