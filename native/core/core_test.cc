@@ -1,6 +1,7 @@
 // The core without Node: `node native/build.js --test` compiles and runs this.
 
 #undef NDEBUG
+#include <algorithm>
 #include <cassert>
 #include <cerrno>
 #include <csignal>
@@ -21,6 +22,7 @@
 #include "drop_cache.h"
 #include "file_lock.h"
 #include "mapping.h"
+#include "quiet_populate.h"
 #include "reserve.h"
 #include "sync_file_system.h"
 
@@ -332,6 +334,26 @@ void lock_conflicts_with_a_posix_lock() {
   for (int end : {ready[0], ready[1], done[0], done[1]}) close(end);
 }
 
+void quiet_populate_makes_pages_present() {
+  constexpr std::size_t size = 3 << 20;
+  TemporaryFile file;
+  assert(ftruncate(file.descriptor(), size) == 0);
+  std::shared_ptr<mqstore::Mapping> mapping;
+  assert(mqstore::Mapping::create(file.descriptor(), size, true, &mapping) == 0);
+  const std::weak_ptr<mqstore::Mapping> known = mapping;
+  mqstore::populate_quietly(mapping, 5000, size - 1);
+  std::vector<unsigned char> present(size / 4096);
+  const auto are_present = [&] {
+    assert(mincore(mapping->address(), size, present.data()) == 0);
+    return std::all_of(present.begin() + 1, present.end(), [](unsigned char page) { return (page & 1) != 0; });
+  };
+  while (!are_present()) usleep(1000);
+  // Whoever has gone is not waited for.
+  for (int request = 0; request < 1000; request++) mqstore::populate_quietly(mapping, 0, size);
+  mapping.reset();
+  while (!known.expired()) usleep(1000);
+}
+
 void data_ranges_skip_holes() {
   TemporaryFile file;
   constexpr std::int64_t size = 1 << 20;
@@ -379,6 +401,7 @@ int main() {
   guard_works_when_there_are_no_maps_left();
 #endif
   reserve_allocates_blocks();
+  quiet_populate_makes_pages_present();
   lock_excludes_other_descriptors();
   lock_conflicts_with_a_posix_lock();
   data_ranges_skip_holes();

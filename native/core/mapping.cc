@@ -1,5 +1,6 @@
 #include "mapping.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -12,6 +13,9 @@ namespace {
 // Linux 5.14; absent from the headers of older distributions, whose kernels answer EINVAL.
 constexpr int populate_read = 22;
 constexpr int populate_write = 23;
+
+// Some kernels give the processor to nobody else before all of a call's pages are there.
+constexpr std::size_t single_pages_at_once = 64 << 10;
 #endif
 
 std::size_t page_start(std::size_t offset) {
@@ -61,7 +65,8 @@ void Mapping::populate(std::size_t from, std::size_t to, bool in_single_pages) c
 #if defined(__linux__)
   // Without that the kernel reads ahead in ever larger pages, also where there is nothing to read.
   if (in_single_pages) advise(from, to, MADV_RANDOM);
-  advise(from, to, populate_write);
+  const std::size_t piece = in_single_pages ? single_pages_at_once : to - from;
+  for (std::size_t at = from; at < to; at += piece) advise(at, std::min(at + piece, to), populate_write);
   if (in_single_pages) advise(from, to, MADV_NORMAL);
 #else
   static_cast<void>(from);

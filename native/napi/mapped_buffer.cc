@@ -1,5 +1,6 @@
 #include "mapped_buffer.h"
 
+#include "../core/quiet_populate.h"
 #include "background.h"
 #include "values.h"
 
@@ -125,18 +126,22 @@ napi_value flush_range(napi_env env, napi_callback_info info) {
   return run_with_promise(env, "msync", [range] { return range.mapping->flush(range.from, range.to); });
 }
 
+#if defined(__linux__)
+
 napi_value populate_range(napi_env env, napi_callback_info info) {
   Range range;
   bool in_single_pages;
   if (!read_range(env, info, &range) || !Arguments<4>(env, info).read(3, &in_single_pages)) return nullptr;
-  run_detached(env, "madvise", [range, in_single_pages] {
-    range.mapping->populate(range.from, range.to, in_single_pages);
-    return 0;
-  });
+  if (in_single_pages) {
+    populate_quietly(range.mapping, range.from, range.to);
+  } else {
+    run_detached(env, "madvise", [range] {
+      range.mapping->populate(range.from, range.to, false);
+      return 0;
+    });
+  }
   return nullptr;
 }
-
-#if defined(__linux__)
 
 napi_value read_ahead_of_range(napi_env env, napi_callback_info info) {
   Range range;

@@ -1,0 +1,88 @@
+#include "quiet_populate.h"
+
+#if defined(__linux__)
+
+#include <algorithm>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <sched.h>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+namespace mqstore {
+
+namespace {
+
+// A mapping is kept for so much at a time.
+constexpr std::size_t step = 1 << 20;
+
+struct Request {
+  std::weak_ptr<Mapping> mapping;
+  std::size_t from;
+  std::size_t to;
+};
+
+class QuietThread {
+ public:
+  void add(Request request) {
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      requests_.push_back(std::move(request));
+      if (!runs_) start();
+    }
+    changed_.notify_one();
+  }
+
+ private:
+  void start() {
+    try {
+      std::thread([this] { run(); }).detach();
+      runs_ = true;
+    } catch (const std::system_error&) {
+      // There may be no room for a thread now; the pages are but a help.
+      requests_.clear();
+    }
+  }
+
+  [[noreturn]] void run() {
+    // Anything else that wants the processor gets it at once. It cannot be taken back, hence a thread of its own.
+    const sched_param parameters{};
+    sched_setscheduler(0, SCHED_IDLE, &parameters);
+    for (;;) populate(next());
+  }
+
+  Request next() {
+    std::unique_lock<std::mutex> lock(mutex_);
+    changed_.wait(lock, [this] { return !requests_.empty(); });
+    Request request = std::move(requests_.front());
+    requests_.pop_front();
+    return request;
+  }
+
+  static void populate(const Request& request) {
+    for (std::size_t from = request.from; from < request.to; from += step) {
+      const std::shared_ptr<Mapping> mapping = request.mapping.lock();
+      if (mapping == nullptr) return;
+      mapping->populate(from, std::min(from + step, request.to), true);
+    }
+  }
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<Request> requests_;
+  bool runs_ = false;
+};
+
+}  // namespace
+
+void populate_quietly(const std::shared_ptr<Mapping>& mapping, std::size_t from, std::size_t to) {
+  // Never destroyed: its thread goes on until the process ends.
+  static QuietThread* const thread = new QuietThread;
+  thread->add({mapping, from, to});
+}
+
+}  // namespace mqstore
+
+#endif
