@@ -166,6 +166,7 @@ export class IndexFiles {
 
   /** {@link put} for each key, for which there is room. */
   putAll(runs: RecordRuns): void {
+    if (runs.keyCount === 0) return
     const active = this.#active!
     active.startWriting()
     for (let key = 0; key < runs.keyCount; key++) active.put(runs.keyHash(key), runs.keyLogOffset(key), runs.keyStoreTimestamp(key))

@@ -2,7 +2,7 @@ import { QUEUE_ENTRY_LENGTH } from '../format/queue-entry'
 
 /** The layouts of `QueueRun` and `KeyOfRecord` in native/core/record_runs.h, which both begin with doubles. */
 export const RUN_LENGTH = 40
-const Run = { queueOffset: 0, logBegin: 1, logEnd: 2, queue: 6, row: 7, entriesFrom: 8, count: 9 } as const
+const Run = { queueOffset: 0, logBegin: 1, logEnd: 2, row: 7, entriesFrom: 8, count: 9 } as const
 export const KEY_LENGTH = 24
 const Key = { logOffset: 0, storeTimestamp: 1, hash: 4 } as const
 
@@ -41,11 +41,6 @@ export class RecordRuns {
   /** 0 where the rows of the block are to be looked at one by one. */
   get count(): number {
     return this.#counts[0]!
-  }
-
-  /** As the row has it. */
-  queueNumber(run: number): number {
-    return this.#integer(run, Run.queue)
   }
 
   /** The row of the first record. */

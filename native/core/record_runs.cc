@@ -1,8 +1,9 @@
 #include "record_runs.h"
 
 #include <cstdlib>
-#include <cstring>
 #include <limits>
+
+#include "big_endian.h"
 
 namespace mqstore {
 
@@ -15,18 +16,6 @@ constexpr std::int32_t rollback = 0xc;
 bool is_plain(const RecordRow& row) {
   const std::int32_t transaction = row.sys_flag & transaction_mask;
   return row.has_places && transaction != prepared && transaction != rollback && !row.keys_are_several && row.delay_from == row.delay_to;
-}
-
-std::uint8_t* put_int(std::uint8_t* target, std::int32_t value) {
-  const std::uint32_t bytes = __builtin_bswap32(static_cast<std::uint32_t>(value));
-  std::memcpy(target, &bytes, sizeof bytes);
-  return target + sizeof bytes;
-}
-
-std::uint8_t* put_long(std::uint8_t* target, std::int64_t value) {
-  const std::uint64_t bytes = __builtin_bswap64(static_cast<std::uint64_t>(value));
-  std::memcpy(target, &bytes, sizeof bytes);
-  return target + sizeof bytes;
 }
 
 // As `keyHashOf` in lib/format/index-layout.ts.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "big_endian.h"
 #include "crc32.h"
 
 namespace mqstore {
@@ -20,18 +21,6 @@ constexpr std::uint8_t property_separator = 2;
 constexpr std::uint8_t key_separator = ' ';
 // What a disk writes whole, or not at all.
 constexpr std::size_t sector = 512;
-
-std::int32_t get_int(const std::uint8_t* bytes) {
-  std::uint32_t value;
-  std::memcpy(&value, bytes, sizeof value);
-  return static_cast<std::int32_t>(__builtin_bswap32(value));
-}
-
-std::int64_t get_long(const std::uint8_t* bytes) {
-  std::uint64_t value;
-  std::memcpy(&value, bytes, sizeof value);
-  return static_cast<std::int64_t>(__builtin_bswap64(value));
-}
 
 std::int32_t get_short(const std::uint8_t* bytes) {
   return static_cast<std::int16_t>(static_cast<std::uint16_t>(bytes[0] << 8 | bytes[1]));

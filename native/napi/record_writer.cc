@@ -5,6 +5,7 @@
 #include <cstring>
 #include <memory>
 
+#include "../core/big_endian.h"
 #include "../core/crc32.h"
 #include "mapped_buffer.h"
 #include "values.h"
@@ -56,18 +57,6 @@ void target_collected(napi_env env, void* data, void*) {
   const std::unique_ptr<RecordTarget> target(static_cast<RecordTarget*>(data));
   release(target->handle);
   for (napi_ref reference : target->references) napi_delete_reference(env, reference);
-}
-
-std::uint8_t* put_int(std::uint8_t* target, std::int64_t value) {
-  const std::uint32_t bytes = __builtin_bswap32(static_cast<std::uint32_t>(value));
-  std::memcpy(target, &bytes, sizeof bytes);
-  return target + sizeof bytes;
-}
-
-std::uint8_t* put_long(std::uint8_t* target, std::int64_t value) {
-  const std::uint64_t bytes = __builtin_bswap64(static_cast<std::uint64_t>(value));
-  std::memcpy(target, &bytes, sizeof bytes);
-  return target + sizeof bytes;
 }
 
 std::uint8_t* put_bytes(std::uint8_t* target, const void* bytes, std::size_t length) {

@@ -176,6 +176,10 @@ export const mutants: readonly Mutant[] = [
     from: 'if (claimed <= 0 ||', to: 'if (true ||', killedBy: { test: 'replication/store-log' },
   },
   {
+    name: 'block-given-its-places-unseen', file: 'dispatch/record-dispatch.js',
+    from: 'runs.queueOffset(run) === queue.maxOffset', to: 'true', killedBy: { test: 'dispatch/found-all' },
+  },
+  {
     name: 'slave-does-not-cut-back', file: 'replication/ha/slave.js',
     from: 'this.#context.log.cutBack();', to: ';', killedBy: inReplication(300),
   },
