@@ -1,4 +1,5 @@
-import { cpSync } from 'node:fs'
+import { cpSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { basename, join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { RecordedMessage, RecordedResult } from '../support/recorded'
 import type { Player } from './player'
@@ -23,6 +24,18 @@ export async function killWhileWriting(
   await player.kill()
   await ended
   return put.results()
+}
+
+/**
+ * A process that is killed between making a file and giving it its size leaves one of no bytes. 4.9.7 refuses to load its own directory
+ * then, until somebody has removed it; the others do that themselves.
+ */
+export function removeFilesWithoutSize(directory: string): void {
+  for (const name of readdirSync(directory, { recursive: true, encoding: 'utf8' })) {
+    const path = join(directory, name)
+    const status = statSync(path)
+    if (/^\d+$/.test(basename(name)) && status.isFile() && status.size === 0) rmSync(path)
+  }
 }
 
 /** Opening recovers a store, so whoever compares two recoveries needs two copies; file times are kept. */

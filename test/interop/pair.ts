@@ -8,7 +8,7 @@ import { randomMessages } from '../support/random-messages'
 import type { RecordedMessage, RecordedResult } from '../support/recorded'
 import { missingFromDump } from './acknowledged'
 import { freePort } from './free-port'
-import { killWhileWriting } from './left-behind'
+import { killWhileWriting, removeFilesWithoutSize } from './left-behind'
 import type { Key, Player, RunningPut } from './player'
 import type { Side } from './side'
 
@@ -67,6 +67,7 @@ export class Member {
 
   open(): Promise<void> {
     mkdirSync(this.directory, { recursive: true })
+    removeFilesWithoutSize(this.directory)
     return this.player.open(this.directory, { ...commonSettings, ...this.#role })
   }
 
