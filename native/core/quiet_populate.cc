@@ -6,7 +6,7 @@
 #include <condition_variable>
 #include <deque>
 #include <mutex>
-#include <sched.h>
+#include <sys/resource.h>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -15,6 +15,7 @@ namespace mqstore {
 
 namespace {
 
+constexpr int niceness = 10;
 // A mapping is kept for so much at a time.
 constexpr std::size_t step = 1 << 20;
 
@@ -47,9 +48,9 @@ class QuietThread {
   }
 
   [[noreturn]] void run() {
-    // Anything else that wants the processor gets it at once. It cannot be taken back, hence a thread of its own.
-    const sched_param parameters{};
-    sched_setscheduler(0, SCHED_IDLE, &parameters);
+    // Of this thread alone. It cannot be taken back, hence a thread of its own; and it is no more than that: who waits for memory to be
+    // mapped waits for it as well, however busy the machine is.
+    setpriority(PRIO_PROCESS, 0, niceness);
     for (;;) populate(next());
   }
 
