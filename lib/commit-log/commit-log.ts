@@ -7,7 +7,7 @@ import { SegmentList } from '../storage/segment-list'
 import type { PreparedRecord } from './message-encoder'
 import { ReceivedSegments } from './received-segments'
 import type { SegmentPlacement } from './segment-placement'
-import { POPULATE_STEP, POPULATE_WINDOW, SegmentSupply, assertNotReplaced } from './segment-supply'
+import { POPULATE_STEP, POPULATE_STEP_BETWEEN_FLUSHES, POPULATE_WINDOW, SegmentSupply, assertNotReplaced } from './segment-supply'
 
 export interface CommitLogOptions {
   backend: Backend
@@ -328,8 +328,9 @@ export class CommitLog {
   #populate(offset: number): void {
     const from = Math.max(offset, this.#populatedTo)
     const to = Math.min(offset + POPULATE_WINDOW, this.#currentTo)
-    this.#current!.mapping.populate(from - this.#currentFrom, to - this.#currentFrom, this.#options.isFlushedOften)
+    const { isFlushedOften } = this.#options
+    this.#current!.mapping.populate(from - this.#currentFrom, to - this.#currentFrom, isFlushedOften)
     this.#populatedTo = to
-    this.#populateAt = to === this.#currentTo ? Infinity : offset + POPULATE_STEP
+    this.#populateAt = to === this.#currentTo ? Infinity : offset + (isFlushedOften ? POPULATE_STEP_BETWEEN_FLUSHES : POPULATE_STEP)
   }
 }

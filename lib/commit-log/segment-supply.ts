@@ -9,6 +9,8 @@ import type { SegmentPlacement } from './segment-placement'
 export const POPULATE_WINDOW = 32 << 20
 /** As many at a time: to ask for them wakes a thread, which takes the writer 20 to 100 µs. */
 export const POPULATE_STEP = 8 << 20
+/** The same for a writer who waits for flushes anyway, and for whom a flush beside so much work takes longer. */
+export const POPULATE_STEP_BETWEEN_FLUSHES = 1 << 20
 
 export interface SegmentSupplyOptions {
   backend: Backend
