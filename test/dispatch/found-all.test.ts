@@ -1,6 +1,4 @@
 import fc from 'fast-check'
-import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { ConsumeQueues } from '../../lib/consume-queue/consume-queues'
@@ -14,6 +12,7 @@ import { createMemoryBackend } from '../../lib/storage/memory-backend'
 import type { Backend, Mapping, RecordScan } from '../../lib/storage/ports'
 import type { RecordRows } from '../../lib/storage/record-rows'
 import { makeRecord } from '../support/encoded-record'
+import { withMapped } from '../support/mapped-file'
 
 /*
  * The story: recovery gives the records of a block their places all at once where each follows the one before it in its queue. Queues and
@@ -143,17 +142,12 @@ class Derived {
 }
 
 t.test('records of a block all at once, and one by one', { skip }, async (t) => {
-  const directory = mkdtempSync(join(tmpdir(), 'mqstore-found-'))
-  t.teardown(() => rmSync(directory, { recursive: true }))
+  const directory = t.testdir()
   let atOnce = 0
   let refused = 0
   await fc.assert(fc.asyncProperty(log, async (random) => {
-    const path = join(directory, 'segment')
     const content = encode(random)
-    writeFileSync(path, content)
-    const descriptor = openSync(path, 'r+')
-    const mapping = native.mapper.map(descriptor, content.length, 'write')
-    try {
+    await withMapped(native, directory, content, async (mapping) => {
       const scan: RecordScan = native.recordScan!(true)
       const [some, each] = [new Derived(random), new Derived(random)]
       let goOn = true
@@ -174,18 +168,14 @@ t.test('records of a block all at once, and one by one', { skip }, async (t) => 
       }
       const [left, right] = [JSON.stringify(some.facts()), JSON.stringify(each.facts())]
       if (left !== right) throw new Error(`all at once ${left}\none by one ${right}`)
-    } finally {
-      mapping.unmap()
-      closeSync(descriptor)
-    }
+    })
   }), { numRuns: 1000 })
   t.ok(atOnce > 5000, `${atOnce} records at once`)
   t.ok(refused > 1000, `${refused} blocks one by one`)
 })
 
 t.test('more queues in a block than there is room for', { skip }, async (t) => {
-  const directory = mkdtempSync(join(tmpdir(), 'mqstore-found-'))
-  t.teardown(() => rmSync(directory, { recursive: true }))
+  const directory = t.testdir()
   for (const [count, isGathered] of [[4096, true], [4097, false]] as const) {
     let position = 0
     const content = Buffer.concat(Array.from({ length: count }, (_, queueId) => {
@@ -193,13 +183,10 @@ t.test('more queues in a block than there is room for', { skip }, async (t) => {
       position += bytes.length
       return bytes
     }))
-    writeFileSync(join(directory, 'segment'), content)
-    const descriptor = openSync(join(directory, 'segment'), 'r+')
-    const mapping = native.mapper.map(descriptor, content.length, 'write')
-    const rows = await native.recordScan!(true).scan(mapping, 0, content.length, 0)
-    t.equal(rows.count, count)
-    t.equal(rows.runs.count, isGathered ? count : 0, `${count} queues`)
-    mapping.unmap()
-    closeSync(descriptor)
+    await withMapped(native, directory, content, async (mapping) => {
+      const rows = await native.recordScan!(true).scan(mapping, 0, content.length, 0)
+      t.equal(rows.count, count)
+      t.equal(rows.runs.count, isGathered ? count : 0, `${count} queues`)
+    })
   }
 })

@@ -12,6 +12,7 @@ import { selectBackend } from '../../lib/storage/backend'
 import { createMemoryBackend } from '../../lib/storage/memory-backend'
 import type { Mapping } from '../../lib/storage/ports'
 import { makeRecord } from '../support/encoded-record'
+import { withMapped } from '../support/mapped-file'
 
 /*
  * The story: recovery has whole records looked for by native code, off the main thread. Whatever a log holds, that code finds
@@ -116,12 +117,8 @@ t.test('native code finds the same records, and the same in them', { skip }, asy
   t.teardown(() => rmSync(directory, { recursive: true }))
   let records = 0
   await fc.assert(fc.asyncProperty(segment, fc.boolean(), fc.nat({ max: 300 }), async (random, checkCRC, to) => {
-    const path = join(directory, 'segment')
     const content = encode(random)
-    writeFileSync(path, content)
-    const descriptor = openSync(path, 'r+')
-    const mapping = backend.mapper.map(descriptor, content.length, 'write')
-    try {
+    await withMapped(backend, directory, content, async (mapping) => {
       const expected = lookAtEach(mapping, random.logOffset, checkCRC)
       records += expected.length
       const scan = backend.recordScan!(checkCRC)
@@ -141,10 +138,7 @@ t.test('native code finds the same records, and the same in them', { skip }, asy
       const rows = scan.scanNow(mapping, 0, Math.min(to, content.length), random.logOffset)
       const whole = Array.from({ length: rows.count }, (_, row) => factsOf(finder.inRows(rows, row, mapping, random.logOffset)))
       assertSame(whole, expected.filter(({ offset, size }) => offset - random.logOffset + size <= to))
-    } finally {
-      mapping.unmap()
-      closeSync(descriptor)
-    }
+    })
   }), { numRuns: 3000 })
   t.ok(records > 2000, `${records} records`)
 })
