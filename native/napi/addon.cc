@@ -29,19 +29,6 @@ namespace mqstore {
 
 namespace {
 
-// The elements of a typed array; false after throwing into JavaScript for anything else.
-template <typename Element>
-bool find_elements(napi_env env, napi_value array, napi_typedarray_type expected, Element** elements, std::size_t* length) {
-  void* data = nullptr;
-  napi_typedarray_type type;
-  if (napi_get_typedarray_info(env, array, &type, length, &data, nullptr, nullptr) != napi_ok || type != expected) {
-    napi_throw_type_error(env, nullptr, "expected another typed array");
-    return false;
-  }
-  *elements = static_cast<Element*>(data);
-  return true;
-}
-
 // (uint8Array, from, to) -> number
 napi_value crc32_of_range(napi_env env, napi_callback_info info) {
   const Arguments<3> arguments(env, info);
@@ -50,7 +37,7 @@ napi_value crc32_of_range(napi_env env, napi_callback_info info) {
   if (!arguments.read(1, &from) || !arguments.read(2, &to)) return nullptr;
   std::uint8_t* bytes;
   std::size_t length;
-  if (!find_elements(env, arguments[0], napi_uint8_array, &bytes, &length)) return nullptr;
+  if (!read_elements(env, arguments[0], &bytes, &length)) return nullptr;
   if (from < 0 || to < from || static_cast<std::uint64_t>(to) > length) {
     napi_throw_range_error(env, nullptr, "the range is outside of the array");
     return nullptr;
@@ -71,9 +58,9 @@ napi_value chain_index_entries(napi_env env, napi_callback_info info) {
   std::int64_t from;
   std::int64_t count;
   std::int32_t number;
-  if (!find_elements(env, arguments[0], napi_int32_array, &slots.newest, &slots.count) ||
-      !find_elements(env, arguments[1], napi_uint8_array, &slots.dirty_pages, &page_count) ||
-      !find_elements(env, arguments[2], napi_int32_array, &words, &word_count) || !arguments.read(3, &from) ||
+  if (!read_elements(env, arguments[0], &slots.newest, &slots.count) ||
+      !read_elements(env, arguments[1], &slots.dirty_pages, &page_count) ||
+      !read_elements(env, arguments[2], &words, &word_count) || !arguments.read(3, &from) ||
       !arguments.read(4, &count) || !arguments.read(5, &number)) {
     return nullptr;
   }

@@ -20,14 +20,16 @@ constexpr std::size_t runs_in_block = 4096;
 constexpr std::size_t blocks = 2;
 constexpr napi_type_tag scan_tag = {0x6d7173746f726532, 0x51d07c93ab18e64f};
 
-// native-backend.ts counts on this layout.
+struct BlockHead {
+  std::int32_t count;
+  RunCounts run_counts;
+};
+
+// record-block.ts counts on this layout.
 struct Block {
   union {
-    struct {
-      std::int32_t count;
-      RunCounts run_counts;
-    };
-    RecordRow head;
+    BlockHead head;
+    RecordRow room_for_head;
   };
   RecordRow rows[rows_in_block];
   QueueRun runs[runs_in_block];
@@ -116,10 +118,10 @@ napi_value scan_records(napi_env env, napi_callback_info info) {
   return run_with_promise(env, "scan", [call, block] {
     const auto& [scan, range, log_offset] = call;
     Block& target = scan->memory[block];
-    target.count = static_cast<std::int32_t>(scan->records.walk(range.mapping->address(), range.mapping->length(),
+    target.head.count = static_cast<std::int32_t>(scan->records.walk(range.mapping->address(), range.mapping->length(),
                                                                 range.from, range.to, log_offset, target.rows,
                                                                 rows_in_block));
-    target.run_counts = scan->runs.gather(target.rows, static_cast<std::size_t>(target.count), log_offset,
+    target.head.run_counts = scan->runs.gather(target.rows, static_cast<std::size_t>(target.head.count), log_offset,
                                           {target.runs, runs_in_block, target.keys, target.entries});
     return 0;
   });
@@ -131,9 +133,9 @@ napi_value scan_records_now(napi_env env, napi_callback_info info) {
   if (!read_call(env, arguments, &call)) return nullptr;
   const auto& [scan, range, log_offset] = call;
   Block& target = scan->memory[0];
-  target.count = static_cast<std::int32_t>(scan->records.walk(range.mapping->address(), range.to, range.from, range.to,
+  target.head.count = static_cast<std::int32_t>(scan->records.walk(range.mapping->address(), range.to, range.from, range.to,
                                                               log_offset, target.rows, rows_in_block));
-  target.run_counts = {0, 0};
+  target.head.run_counts = {0, 0};
   return nullptr;
 }
 

@@ -6,8 +6,8 @@ namespace mqstore {
 
 // Looks for whole records; see ../core/record_scan.h.
 
-// (checkCRC) -> ArrayBuffer: a scan, and the memory of its two blocks of rows. Each begins with the number of its rows, in
-// the room of a row.
+// (checkCRC) -> ArrayBuffer: a scan, and the memory of its two blocks. Each begins with the numbers of its rows, runs and keys, in
+// the room of a row, and has these behind it, and queue entries.
 napi_value make_record_scan(napi_env env, napi_callback_info info);
 
 // (scan, mapped arrayBuffer, from, to, logOffset, block) -> Promise of the rows in block 0 or 1, off the main thread. One at

@@ -121,14 +121,13 @@ napi_value write_record(napi_env env, napi_callback_info info) {
 }
 
 bool read_bytes(napi_env env, napi_value value, std::size_t shortest, const std::uint8_t** bytes, std::size_t* length) {
-  void* data = nullptr;
-  napi_typedarray_type type;
-  if (napi_get_typedarray_info(env, value, &type, length, &data, nullptr, nullptr) != napi_ok ||
-      type != napi_uint8_array || *length < shortest) {
+  std::uint8_t* found;
+  if (!read_elements(env, value, &found, length)) return false;
+  if (*length < shortest) {
     napi_throw_type_error(env, nullptr, "expected a Uint8Array");
     return false;
   }
-  *bytes = static_cast<const std::uint8_t*>(data);
+  *bytes = found;
   return true;
 }
 

@@ -51,12 +51,33 @@ napi_value make_string(napi_env env, const char* text) {
   return result;
 }
 
+template <typename Element>
+bool read_elements_of(napi_env env, napi_value array, napi_typedarray_type expected, const char* complaint, Element** elements,
+                      std::size_t* length) {
+  void* data = nullptr;
+  napi_typedarray_type type;
+  if (napi_get_typedarray_info(env, array, &type, length, &data, nullptr, nullptr) != napi_ok || type != expected) {
+    napi_throw_type_error(env, nullptr, complaint);
+    return false;
+  }
+  *elements = static_cast<Element*>(data);
+  return true;
+}
+
 }  // namespace
 
 napi_value make_number(napi_env env, double number) {
   napi_value result = nullptr;
   napi_create_double(env, number, &result);
   return result;
+}
+
+bool read_elements(napi_env env, napi_value array, std::uint8_t** elements, std::size_t* length) {
+  return read_elements_of(env, array, napi_uint8_array, "expected a Uint8Array", elements, length);
+}
+
+bool read_elements(napi_env env, napi_value array, std::int32_t** elements, std::size_t* length) {
+  return read_elements_of(env, array, napi_int32_array, "expected an Int32Array", elements, length);
 }
 
 napi_value make_system_error(napi_env env, int error, const char* system_call) {

@@ -43,6 +43,10 @@ class Arguments {
   napi_value values_[count];
 };
 
+// The elements of a typed array. Throws a TypeError into JavaScript and returns false for anything else.
+bool read_elements(napi_env env, napi_value array, std::uint8_t** elements, std::size_t* length);
+bool read_elements(napi_env env, napi_value array, std::int32_t** elements, std::size_t* length);
+
 // An Error as Node's own file calls make it: `code`, a negative `errno`, `syscall`.
 napi_value make_system_error(napi_env env, int error, const char* system_call);
 
