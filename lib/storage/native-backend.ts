@@ -3,8 +3,8 @@ import * as fs from 'node:fs'
 import type { RecordFields } from '../format/record'
 import { NodeFileSystem, fileError } from './node-file-system'
 import type { Backend, ByteRange, Capability, Mapper, Mapping, RecordScan, RecordWriter } from './ports'
-import { ROW_LENGTH, RecordRows } from './record-rows'
-import { KEY_LENGTH, RUN_LENGTH, RecordRuns } from './record-runs'
+import { recordRowsIn } from './record-block'
+import type { RecordRows } from './record-rows'
 
 /** The exports of native/napi/addon.cc; those that may be missing are for Linux only. */
 export interface NativeAddon {
@@ -205,16 +205,6 @@ class NativeMapping implements Mapping {
   }
 }
 
-/** The layout of `Block` in native/napi/record_scan.cc. */
-const ROWS_IN_BLOCK = 16_384
-const RUNS_IN_BLOCK = 4096
-const KEYS_IN_BLOCK = 2 * ROWS_IN_BLOCK
-/** The number of rows stands before them. */
-const RUN_COUNTS_AT = 4
-const RUNS_AT = ROW_LENGTH * (1 + ROWS_IN_BLOCK)
-const KEYS_AT = RUNS_AT + RUN_LENGTH * RUNS_IN_BLOCK
-const ENTRIES_AT = KEYS_AT + KEY_LENGTH * KEYS_IN_BLOCK
-
 /** The other side of native/napi/record_scan.cc, whose two blocks of rows are filled in turn. */
 class NativeRecordScan implements RecordScan {
   readonly #addon: NativeAddon
@@ -226,8 +216,7 @@ class NativeRecordScan implements RecordScan {
     this.#addon = addon
     this.#scan = addon.recordScan(checkCRC)
     const length = this.#scan.byteLength / 2
-    const places = { countsAt: RUN_COUNTS_AT, runsAt: RUNS_AT, keysAt: KEYS_AT, entriesAt: ENTRIES_AT, length }
-    this.#blocks = [0, length].map((from) => new RecordRows(this.#scan, from, RUNS_AT, new RecordRuns(this.#scan, from, places)))
+    this.#blocks = [0, length].map((from) => recordRowsIn(this.#scan, from))
   }
 
   async scan({ bytes }: Mapping, from: number, to: number, logOffset: number): Promise<RecordRows> {

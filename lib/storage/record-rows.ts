@@ -8,18 +8,21 @@ const Field = {
   position: 4, size: 5, sysFlag: 6, queue: 7, hasPlaces: 8, keysAreSeveral: 9, tags: 10, keys: 13, uniqueKey: 16, delay: 19,
 } as const
 
-/** Whole records that stand in a row in a file, as far as their places in queue and index go. */
+/**
+ * Whole records that stand in a row in a file, as far as their places in queue and index go. Not made of `PackedRows`: a length that
+ * is no constant costs 25 ns a record here, in all that is read of one.
+ */
 export class RecordRows {
   readonly #integers: Int32Array
   readonly #doubles: Float64Array
 
   /**
-   * @param memory as many rows as fit in it, and before them the room of one, which begins with their number
+   * @param from where in the memory the room of one row begins, with how many there are; they follow it
    * @param runs what the same records come to by their queues
    */
-  constructor(memory: ArrayBuffer, from: number, length: number, readonly runs: RecordRuns) {
-    this.#integers = new Int32Array(memory, from, length / Int32Array.BYTES_PER_ELEMENT)
-    this.#doubles = new Float64Array(memory, from, length / Float64Array.BYTES_PER_ELEMENT)
+  constructor(memory: ArrayBuffer, from: number, capacity: number, readonly runs: RecordRuns) {
+    this.#integers = new Int32Array(memory, from, (1 + capacity) * ROW_INTEGERS)
+    this.#doubles = new Float64Array(memory, from, ((1 + capacity) * ROW_INTEGERS) / 2)
   }
 
   get count(): number {
