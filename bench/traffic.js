@@ -56,21 +56,35 @@ export async function appendRange(store, workload, from, to, onTurn = () => {}) 
   }
 }
 
-/** Of one queue each, which is that of the batch's number. */
+/**
+ * Of one queue each, which is that of the batch's number. As many as fit between two turns of the event loop are made at a time.
+ * @returns how many milliseconds of that it took to append them
+ */
 export async function appendBatches(store, workload) {
-  const { messages, batchSize, topics, queues } = workload
+  const { messages, batchSize } = workload
   const body = bodyOf(workload)
-  for (let first = 0; first < messages; first += batchSize) {
-    const { topic, queueId, bornHost, storeHost } = messageOf(first / batchSize, { topics, queues }, body)
-    const batch = { topic, queueId, bornHost, storeHost, messages: [] }
-    for (let number = first; number < Math.min(first + batchSize, messages); number++) {
-      batch.messages.push({ body, properties: { TAGS: 'tagA', KEYS: `key${number}` } })
+  let milliseconds = 0
+  for (let from = 0; from < messages; from += appendsPerTurn * batchSize) {
+    const batches = []
+    for (let first = from; first < Math.min(from + appendsPerTurn * batchSize, messages); first += batchSize) batches.push(batchAt(first, workload, body))
+    const started = performance.now()
+    for (const batch of batches) {
+      const { status } = store.appendBatch(batch)
+      if (status !== 'PUT_OK') throw new Error(status)
     }
-    const { status } = store.appendBatch(batch)
-    if (status !== 'PUT_OK') throw new Error(status)
-    if (first % (appendsPerTurn * batchSize) === 0) await new Promise(setImmediate)
+    await new Promise(setImmediate)
+    milliseconds += performance.now() - started
   }
-  return messages
+  return milliseconds
+}
+
+function batchAt(first, { messages, batchSize, topics, queues }, body) {
+  const { topic, queueId, bornHost, storeHost } = messageOf(first / batchSize, { topics, queues }, body)
+  const parts = []
+  for (let number = first; number < Math.min(first + batchSize, messages); number++) {
+    parts.push({ body, properties: { TAGS: 'tagA', KEYS: `key${number}` } })
+  }
+  return { topic, queueId, bornHost, storeHost, messages: parts }
 }
 
 /** As many a second as the pace says. @returns how many milliseconds of that it took to append them */

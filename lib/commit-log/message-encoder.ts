@@ -106,8 +106,7 @@ export class MessageEncoder {
     const queueId = batch.queueId ?? 0
     this.#reserveFrame((parts.length + 1) * TAIL_LENGTH_MAX)
     let bodyBytes = 0
-    // One for all parts: what is the batch's is the same in each.
-    const message: Message = { ...batch, body: NO_BODY, flag: 0, preparedTransactionOffset: 0 }
+    const message = messageOf(batch)
     for (const part of parts as MessageBatch['messages']) {
       assertMessage(part)
       const { body } = part
@@ -288,6 +287,11 @@ class KnownHosts {
 
 function illegal(reason: string): Refusal {
   return { status: 'MESSAGE_ILLEGAL', reason }
+}
+
+/** One for all parts of a batch: what is the batch's is the same in each. Named one by one, as a copy of all fields takes microseconds. */
+function messageOf({ topic, sysFlag, bornTimestamp, bornHost, storeHost, reconsumeTimes }: MessageBatch): Message {
+  return { topic, body: NO_BODY, flag: 0, sysFlag, bornTimestamp, bornHost, storeHost, reconsumeTimes, preparedTransactionOffset: 0 }
 }
 
 function withAddressFamilies(sysFlag: number, bornHost: HostBytes, storeHost: HostBytes): number {

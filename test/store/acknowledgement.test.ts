@@ -92,3 +92,15 @@ t.test('the result of a batch', async (test) => {
   test.same(ids.map((id) => store.lookup(id)?.queueOffset), [1, 2], 'an id for each')
   test.ok(ids.every((id) => id.startsWith('0102030400000005')))
 })
+
+t.test('the messages of a batch have all that the batch says', async (test) => {
+  const store = await openStore(test, '/store', { ports: { backend: createMemoryBackend() } })
+  const said = {
+    topic: 'orders', queueId: 3, sysFlag: 1, bornTimestamp: 1234, bornHost: '1.2.3.4:5', storeHost: '5.6.7.8:9', reconsumeTimes: 7,
+    properties: { TAGS: 'paid' },
+  }
+  const result = await store.putBatch({ ...said, messages: [{ body: Buffer.from('body'), flag: 2 }, { body: Buffer.from('other') }] })
+  const stored = result.msgId.split(',').map((id) => store.lookup(id)!)
+  for (const read of stored) test.match(read, said)
+  test.same(stored.map(({ flag, preparedTransactionOffset }) => [flag, preparedTransactionOffset]), [[2, 0], [0, 0]])
+})
