@@ -20,6 +20,8 @@ namespace mqstore {
 struct MapHandle {
   std::shared_ptr<Mapping> mapping;  // null once unmapped
   int owners = 0;
+
+  std::int64_t length() const { return static_cast<std::int64_t>(mapping->length()); }
 };
 
 // The handle of an ArrayBuffer made by map_file, to which the caller may become one more owner; null after

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import * as fs from 'node:fs'
 import * as os from 'node:os'
 import * as path from 'node:path'
+import { PerformanceObserver, constants, type PerformanceEntry } from 'node:perf_hooks'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
@@ -630,6 +631,25 @@ function selectWithoutAnyBackend(environment: NodeJS.ProcessEnv): { code: string
   const options = { cwd: installation, env: environment, encoding: 'utf8' } as const
   return JSON.parse(execFileSync(process.execPath, ['-e', source], options))
 }
+
+scenarioOnDisk('maps are no memory for which everything stops until all garbage is collected', ['guard'], async (t, bench) => {
+  const length = 512 << 20
+  const { descriptor } = createFile(bench, 'large', length)
+  let collections = 0
+  const observer = new PerformanceObserver((list) => {
+    for (const { detail } of list.getEntries() as (PerformanceEntry & { detail: { flags: number } })[]) {
+      if ((detail.flags & constants.NODE_PERFORMANCE_GC_FLAGS_ALL_AVAILABLE_GARBAGE) !== 0) collections++
+    }
+  })
+  observer.observe({ entryTypes: ['gc'] })
+  const mappings = Array.from({ length: 24 }, () => bench.backend.mapper.map(descriptor, length, 'read'))
+  for (const mapping of mappings) mapping.unmap()
+  // It is told of collections in a later turn.
+  for (let turn = 0; turn < 5; turn++) await nextTurn()
+  observer.disconnect()
+  t.equal(collections, 0)
+  bench.backend.files.close(descriptor)
+})
 
 t.test('without any backend, the error says what was tried and what to install', async (t) => {
   const { MQSTORE_BACKEND, ...environment } = process.env
