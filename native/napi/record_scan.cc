@@ -74,6 +74,14 @@ bool read_call(napi_env env, const Arguments<count>& arguments, ScanCall* call) 
   return true;
 }
 
+// `end` is where the bytes end that may be looked at.
+void find_rows(const ScanCall& call, std::size_t end, Block* target) {
+  const auto& [scan, range, log_offset] = call;
+  const std::size_t count = scan->records.walk(range.mapping->address(), end, range.from, range.to, log_offset,
+                                               target->rows, rows_in_block);
+  target->head.count = static_cast<std::int32_t>(count);
+}
+
 // One for the memory, one for the object: it may be collected while what it stands for is still in use.
 void scan_released(napi_env, void*, void* data) { delete static_cast<SharedScan*>(data); }
 void scan_collected(napi_env, void* data, void*) { delete static_cast<SharedScan*>(data); }
@@ -118,11 +126,9 @@ napi_value scan_records(napi_env env, napi_callback_info info) {
   return run_with_promise(env, "scan", [call, block] {
     const auto& [scan, range, log_offset] = call;
     Block& target = scan->memory[block];
-    target.head.count = static_cast<std::int32_t>(scan->records.walk(range.mapping->address(), range.mapping->length(),
-                                                                range.from, range.to, log_offset, target.rows,
-                                                                rows_in_block));
+    find_rows(call, range.mapping->length(), &target);
     target.head.run_counts = scan->runs.gather(target.rows, static_cast<std::size_t>(target.head.count), log_offset,
-                                          {target.runs, runs_in_block, target.keys, target.entries});
+                                               {target.runs, runs_in_block, target.keys, target.entries});
     return 0;
   });
 }
@@ -131,10 +137,8 @@ napi_value scan_records_now(napi_env env, napi_callback_info info) {
   const Arguments<5> arguments(env, info);
   ScanCall call;
   if (!read_call(env, arguments, &call)) return nullptr;
-  const auto& [scan, range, log_offset] = call;
-  Block& target = scan->memory[0];
-  target.head.count = static_cast<std::int32_t>(scan->records.walk(range.mapping->address(), range.to, range.from, range.to,
-                                                              log_offset, target.rows, rows_in_block));
+  Block& target = call.scan->memory[0];
+  find_rows(call, call.range.to, &target);
   target.head.run_counts = {0, 0};
   return nullptr;
 }
