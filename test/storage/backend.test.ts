@@ -244,6 +244,25 @@ scenarioOnDisk('memory that was transferred out of a map stays until it is colle
   files.close(descriptor)
 })
 
+scenarioOnDisk('maps are no memory for which everything stops until all garbage is collected', ['guard'], async (t, bench) => {
+  const length = 512 << 20
+  const { descriptor } = createFile(bench, 'large', length)
+  let collections = 0
+  const observer = new PerformanceObserver((list) => {
+    for (const { detail } of list.getEntries() as (PerformanceEntry & { detail: { flags: number } })[]) {
+      if ((detail.flags & constants.NODE_PERFORMANCE_GC_FLAGS_ALL_AVAILABLE_GARBAGE) !== 0) collections++
+    }
+  })
+  observer.observe({ entryTypes: ['gc'] })
+  const mappings = Array.from({ length: 24 }, () => bench.backend.mapper.map(descriptor, length, 'read'))
+  for (const mapping of mappings) mapping.unmap()
+  // It is told of collections in a later turn.
+  for (let turn = 0; turn < 5; turn++) await nextTurn()
+  observer.disconnect()
+  t.equal(collections, 0)
+  bench.backend.files.close(descriptor)
+})
+
 scenarioOnDisk('a range outside of the map is refused', ['range-flush'], async (t, bench) => {
   const { files, mapper } = bench.backend
   const { file, descriptor } = createFile(bench, 'log', 4096)
@@ -631,25 +650,6 @@ function selectWithoutAnyBackend(environment: NodeJS.ProcessEnv): { code: string
   const options = { cwd: installation, env: environment, encoding: 'utf8' } as const
   return JSON.parse(execFileSync(process.execPath, ['-e', source], options))
 }
-
-scenarioOnDisk('maps are no memory for which everything stops until all garbage is collected', ['guard'], async (t, bench) => {
-  const length = 512 << 20
-  const { descriptor } = createFile(bench, 'large', length)
-  let collections = 0
-  const observer = new PerformanceObserver((list) => {
-    for (const { detail } of list.getEntries() as (PerformanceEntry & { detail: { flags: number } })[]) {
-      if ((detail.flags & constants.NODE_PERFORMANCE_GC_FLAGS_ALL_AVAILABLE_GARBAGE) !== 0) collections++
-    }
-  })
-  observer.observe({ entryTypes: ['gc'] })
-  const mappings = Array.from({ length: 24 }, () => bench.backend.mapper.map(descriptor, length, 'read'))
-  for (const mapping of mappings) mapping.unmap()
-  // It is told of collections in a later turn.
-  for (let turn = 0; turn < 5; turn++) await nextTurn()
-  observer.disconnect()
-  t.equal(collections, 0)
-  bench.backend.files.close(descriptor)
-})
 
 t.test('without any backend, the error says what was tried and what to install', async (t) => {
   const { MQSTORE_BACKEND, ...environment } = process.env
