@@ -5,9 +5,8 @@ import { viewOf } from '../format/bytes'
 import type { QueueFiles } from './queue-files'
 import type { Topic } from './topic-table'
 
-/** Entries that a queue first makes room for, and the most that it keeps in memory once they are in its file. */
+/** Entries that a queue first makes room for. */
 const TAIL_ENTRIES_MIN = 16
-const TAIL_ENTRIES_MAX = 1024
 /** Entries read at once to find the end of a short queue: a page of them. */
 const CHUNK_ENTRIES = 204
 
@@ -232,10 +231,14 @@ export class ConsumeQueue {
 
   /** Hands what is in memory to the file system. */
   flush(): void {
-    const pending = this.#count - this.#written
-    if (pending === 0) return
+    this.#writeUpTo(this.#count)
+  }
+
+  #writeUpTo(index: number): void {
+    const pending = index - this.#written
+    if (pending <= 0) return
     this.files.write(this.#written, pending, this.#tail, (this.#written - this.#tailFrom) * QUEUE_ENTRY_LENGTH)
-    this.#written = this.#count
+    this.#written = index
   }
 
   entryAt(index: number): { offset: number; size: number } {
@@ -363,15 +366,17 @@ export class ConsumeQueue {
   /** The tail is full: entries that the file has make way; where it has none of them the tail grows. */
   #makeRoom(): void {
     const held = this.#count - this.#tailFrom
-    if (held >= TAIL_ENTRIES_MAX && this.#owner.mayWrite) {
+    const end = this.files.pagesEnd(this.#count)
+    if (end > this.#tailFrom && this.#owner.mayWrite) {
       try {
-        this.flush()
+        this.#writeUpTo(end)
       } catch (error) {
         this.#owner.markFailed(error)
       }
     }
-    if (held >= TAIL_ENTRIES_MAX && this.#written === this.#count) {
-      this.#tailFrom = this.#count
+    if (end > this.#tailFrom && this.#written >= end) {
+      this.#tail.copyWithin(0, (end - this.#tailFrom) * QUEUE_ENTRY_LENGTH)
+      this.#tailFrom = end
       return
     }
     // In large steps: memory that is not used yet costs nothing, a copy of what is there does.

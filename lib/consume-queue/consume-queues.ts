@@ -209,13 +209,13 @@ export class ConsumeQueues implements QueueOwner {
     this.failure = undefined
   }
 
-  /** Makes files durable of which `leastBytes` or more have been written. */
-  async syncLargest(leastBytes: number): Promise<void> {
+  /** Makes files durable of which `leastBytes` or more have been written, `atOnce` of them at a time where that is given. */
+  async syncLargest(leastBytes: number, atOnce?: number): Promise<void> {
     const { files, dirty } = this.#context
     const paths = [...dirty].filter(([, bytes]) => bytes >= leastBytes).map(([path]) => path)
     for (const path of paths) dirty.delete(path)
     // One that is still under way counts too: its files are no longer listed.
-    this.#syncing = allEnded([this.#syncing, syncPaths(files, this.directory, paths)])
+    this.#syncing = allEnded([this.#syncing, syncPaths(files, this.directory, paths, atOnce)])
     await this.#syncing
   }
 

@@ -7,6 +7,9 @@ import type { FileSystem } from '../storage/ports'
 import { nonZeroRanges, writeZeros } from '../storage/zeros'
 import { BLOCK_ENTRIES, type EntryBlock, type EntryBlocks } from './entry-blocks'
 
+/** Entries that fill pages of the disk to the last byte, the fewest that do: written over old ones they need none of those read first. */
+const ENTRIES_OF_PAGES = 1024
+
 /** What all queues of a store share. */
 export interface QueueFilesContext {
   files: FileSystem
@@ -140,6 +143,11 @@ export class QueueFiles {
       // The file is derived from the log: it can be put right another time.
     }
     this.#mended.set(index, Buffer.from(entry))
+  }
+
+  /** The last place up to `index` to which a file is best written: where pages end, or the file begins. */
+  pagesEnd(index: number): number {
+    return index - ((index - this.#startOf(index)) % ENTRIES_OF_PAGES)
   }
 
   /** Writes `count` entries from `source`, over as many files as they need. */

@@ -60,6 +60,8 @@ export class IndexFile {
   hashSlotCount = 0
   /** Number of the next entry; starts at 1. */
   indexCount = 1
+  /** Bytes of entries and slots that have been written since {@link sync} was last called. */
+  unsyncedBytes = 0
   readonly #backend: Backend
   readonly #geometry: IndexGeometry
   #descriptor: number | undefined
@@ -310,6 +312,7 @@ export class IndexFile {
   }
 
   async sync(): Promise<void> {
+    this.unsyncedBytes = 0
     await this.#backend.files.sync(this.#openDescriptor())
   }
 
@@ -457,6 +460,7 @@ export class IndexFile {
       toOtherByteOrder(bytes)
       throw error
     }
+    this.unsyncedBytes += bytes.length
     this.#tailFrom = this.indexCount
   }
 
@@ -478,6 +482,7 @@ export class IndexFile {
       const length = bytes.copy(chunk, 0, from)
       toOtherByteOrder(chunk)
       this.#backend.files.write(this.#openDescriptor(), chunk, 0, length, position + from)
+      this.unsyncedBytes += length
     }
   }
 

@@ -230,6 +230,11 @@ export class IndexFiles {
     return completed
   }
 
+  /** Makes files durable of which `leastBytes` or more have been written, but for their names; for whoever calls {@link sync} later. */
+  async syncWritten(leastBytes: number): Promise<void> {
+    for (const file of this.#files) if (file.unsyncedBytes >= leastBytes) await file.sync()
+  }
+
   /**
    * Removes the first file, durably, if all its messages are gone from the log, of which `logMinOffset` is the start, and it is not
    * the last one. Not while {@link sync} is under way.

@@ -20,6 +20,7 @@ import { MANIFEST_NAME, type Manifest } from './manifest'
 import { leadsToItsMessage } from './queue-place'
 import { RecordCheck } from './record-check'
 import { chooseCase, type RecoveryCase } from './recovery-cases'
+import { WriteBehind } from './write-behind'
 
 export interface RecoveryContext {
   backend: Backend
@@ -85,23 +86,26 @@ export async function recover(context: RecoveryContext): Promise<Omit<RecoveryRe
 
 /** Index of the segment in which the scan begins. */
 function findScanStart(context: RecoveryContext, row: RecoveryCase): number {
-  const { log, queues, checkpoint, index, messageIndexSafe } = context
-  const { segments } = log
+  const { log: { segments }, queues } = context
   if (row.scan === 'log-start') return 0
-  if (row.scan === 'queues-end') {
-    const at = segments.indexOf(queues.dispatchedTo)
-    return at < 0 ? segments.length - 1 : at
-  }
-  const check = makeCheck(context)
+  // Whatever the checkpoint says: what lies behind the last entry of all queues has none.
+  const queuesEnd = segments.indexOf(row.scan === 'queues-end' ? queues.dispatchedTo : queues.logEnd)
+  const newest = queuesEnd < 0 ? segments.length - 1 : queuesEnd
+  return row.scan === 'queues-end' ? newest : findVouched(context, 0, newest)
+}
+
+/** Index of the newest segment behind `from` and up to `to` before which the checkpoint vouches for all; `from` where there is none. */
+function findVouched(context: RecoveryContext, from: number, to: number): number {
+  const { log, checkpoint, index, messageIndexSafe } = context
   const upTo = minTimestamp(checkpoint.fields)
   const safeUpTo = index !== undefined && messageIndexSafe ? Math.min(upTo, checkpoint.fields.indexMsgTimestamp) : upTo
-  // Whatever the checkpoint says: what lies behind the last entry of all queues has none.
-  const queuesEnd = segments.indexOf(queues.logEnd)
-  for (let at = queuesEnd < 0 ? segments.length - 1 : queuesEnd; at > 0; at--) {
-    const timestamp = firstStoreTimestamp(segments.at(at)!, check)
+  if (safeUpTo === 0) return from
+  const check = makeCheck(context)
+  for (let at = to; at > from; at--) {
+    const timestamp = firstStoreTimestamp(log.segments.at(at)!, check)
     if (timestamp > 0 && timestamp <= safeUpTo) return at
   }
-  return 0
+  return from
 }
 
 /** 0 where the segment does not begin with a whole record: the time of a torn one may be any. */
@@ -190,35 +194,59 @@ function makeCheck({ checkCRC, forceVerifyPropCRC, backend }: RecoveryContext): 
 async function scanAndDispatch(
   context: RecoveryContext, scanStart: number, cut: ReadonlyMap<ConsumeQueue, number>, closedTo: number,
 ): Promise<{ result: LogScanResult; restartedFrom: number }> {
-  const { log, dispatch, queues, backend, checkCRC, forceVerifyPropCRC } = context
+  const { log, dispatch, queues, index, backend, checkCRC, forceVerifyPropCRC } = context
   const check = makeCheck(context)
   // A scan ahead knows no CRC but that of the body.
   const scan = forceVerifyPropCRC ? undefined : backend.recordScan?.(checkCRC)
   const finder = new RecordFinder(queues)
   const total = log.segments.last!.toOffset - log.segments.at(scanStart)!.fromOffset
   const ends = new Map([...queues].map((queue) => [queue, queue.maxOffset]))
+  await prepareWriting(context, scanStart)
   if (!context.isClean) dropCaches(context, scanStart)
+  const writeBehind = context.readOnly ? undefined : new WriteBehind(queues, index)
   for (;;) {
     const mayBegin = scanStart === 0
     const result = await scanLog({
       segments: log.segments,
       check,
       isDamage: damageTest(context, closedTo),
-      pause: (done) => context.pause({ phase: 'log', done, total, unit: 'bytes' }),
+      pause: (done) => {
+        writeBehind?.advance()
+        return context.pause({ phase: 'log', done, total, unit: 'bytes' })
+      },
       visit: (bytes, view, position) => dispatch.found(finder.inBytes(bytes, view, position, check.parts), mayBegin),
       ahead: scan && {
         scan,
         visitAll: (rows, mapping) => dispatch.foundAll(rows.runs, (run) => finder.placeOf(rows, rows.runs.row(run), mapping)),
         visit: (rows, row, mapping, logOffset) => dispatch.found(finder.inRows(rows, row, mapping, logOffset), mayBegin),
       },
-    }, scanStart)
+    }, scanStart).finally(() => writeBehind?.settle())
     // A queue lacks messages from before the scan: look at all of the log.
     const restart = result.isComplete ? findUnfilled(log, scanStart, cut) : 0
     if (restart === scanStart) return { result, restartedFrom: scanStart }
     // Whoever has a wrong number would lose a second place.
     for (const queue of queues) await truncate(queue, ends.get(queue) ?? 0)
     scanStart = restart
+    await prepareWriting(context, scanStart)
   }
+}
+
+/**
+ * Entries go to the files of queues while the log is read. Before that it is seen to that the log is found, whatever queues say
+ * of it; that a crash meanwhile leads the next open here again, although what has been written may hide why; and that no backup
+ * has the same files.
+ */
+async function prepareWriting(context: RecoveryContext, scanStart: number): Promise<void> {
+  const { log: { segments }, queues, checkpoint, readOnly } = context
+  if (readOnly) return
+  // The checkpoint vouches for the segments before.
+  for (let at = 0; at < scanStart; at++) segments.at(at)!.entryIsDurable = true
+  await segments.first!.makeEntryDurable()
+  if (findVouched(context, scanStart, segments.length - 1) > scanStart) {
+    checkpoint.fields.logicsMsgTimestamp = 0
+    await checkpoint.write()
+  }
+  for (const queue of queues) await queue.files.makeOwn(queue.maxOffset)
 }
 
 /**
@@ -305,7 +333,6 @@ async function cutDerived(context: RecoveryContext, end: number, endsAreKnown: b
   for (const queue of queues) {
     const isAhead = queue.logEnd > end
     if (isAhead) await truncate(queue, queue.firstAtOrBehind(end))
-    await queue.files.makeOwn(queue.maxOffset)
     if (!readOnly && (isAhead || !endsAreKnown || queue.isBegunAnew)) queue.finishTruncation()
   }
   if (index !== undefined && index.coveredOffset >= end) await index.cutFrom(end, true, () => pauseForIndex(context))
@@ -317,8 +344,6 @@ function pauseForIndex({ pause }: RecoveryContext): Promise<void> {
 
 /** Before the first acknowledgement all that was kept is on the disk; and before anything that points into it is. */
 async function flushLog({ log, isClean }: RecoveryContext, from: number, to: number): Promise<void> {
-  // The checkpoint vouches for the segments before.
-  for (const segment of log.segments) segment.entryIsDurable ||= segment.toOffset <= from
   if (!isClean || !log.isOnDisk || to > log.maxOffset) await log.flush(from, Math.max(to, log.maxOffset))
 }
 

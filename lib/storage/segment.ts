@@ -127,13 +127,17 @@ export class Segment {
     this.#lastStoreTime = lastStoreTime
   }
 
+  /** Makes the file durable, its entry in the directory included, where that is not known to be. */
+  async makeEntryDurable(): Promise<void> {
+    if (this.entryIsDurable) return
+    await this.#backend.files.sync(this.descriptor)
+    await this.#backend.files.syncDirectory(dirname(this.path))
+    this.entryIsDurable = true
+  }
+
   /** Makes [from, to) of the log durable, and before that the file's own entry. Offsets are the log's. */
   async flush(from: number, to: number): Promise<void> {
-    if (!this.entryIsDurable) {
-      await this.#backend.files.sync(this.descriptor)
-      await this.#backend.files.syncDirectory(dirname(this.path))
-      this.entryIsDurable = true
-    }
+    await this.makeEntryDurable()
     await this.mapping.flush(from - this.fromOffset, to - this.fromOffset)
   }
 

@@ -6,8 +6,8 @@ const WHOLE_FILE_SYSTEM_FROM = 64
 const CONCURRENCY = 4
 
 /** Makes the data of all `paths` durable; files that are gone are passed over. */
-export function syncPaths(files: FileSystem, root: string, paths: Iterable<string>): Promise<void> {
-  return syncEach(files, root, paths, async (path) => {
+export function syncPaths(files: FileSystem, root: string, paths: Iterable<string>, atOnce = CONCURRENCY): Promise<void> {
+  return syncEach(files, root, paths, atOnce, async (path) => {
     // A descriptor of its own: those in the cache may be closed while the flush is under way.
     const descriptor = files.open(path, 'write')
     try {
@@ -20,10 +20,12 @@ export function syncPaths(files: FileSystem, root: string, paths: Iterable<strin
 
 /** Makes what `directories` have in them durable by its names; those that are gone are passed over. */
 export function syncDirectories(files: FileSystem, root: string, directories: Iterable<string>): Promise<void> {
-  return syncEach(files, root, directories, (directory) => files.syncDirectory(directory))
+  return syncEach(files, root, directories, CONCURRENCY, (directory) => files.syncDirectory(directory))
 }
 
-async function syncEach(files: FileSystem, root: string, paths: Iterable<string>, sync: (path: string) => Promise<void>): Promise<void> {
+async function syncEach(
+  files: FileSystem, root: string, paths: Iterable<string>, atOnce: number, sync: (path: string) => Promise<void>,
+): Promise<void> {
   const waiting = [...paths]
   if (waiting.length >= WHOLE_FILE_SYSTEM_FROM && files.syncFileSystem !== undefined) {
     await files.syncFileSystem(root)
@@ -34,5 +36,5 @@ async function syncEach(files: FileSystem, root: string, paths: Iterable<string>
       if (files.status(path) !== undefined) await sync(path)
     }
   }
-  await allEnded(Array.from({ length: Math.min(CONCURRENCY, waiting.length) }, worker))
+  await allEnded(Array.from({ length: Math.min(atOnce, waiting.length) }, worker))
 }

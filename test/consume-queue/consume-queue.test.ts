@@ -48,11 +48,11 @@ const hundreds = (from: number, to: number): number[] => Array.from({ length: to
 t.test('in memory and in files it reads the same', async (test) => {
   const here = bench()
   const { queue } = await here.load()
-  fill(queue, 0, 25)
+  fill(queue, 0, 15)
   const check = (name: string, from: ConsumeQueue): void => {
-    test.equal(from.maxOffset, 25, name)
-    test.equal(from.logEnd, 2500)
-    test.same(offsets(from), hundreds(0, 25))
+    test.equal(from.maxOffset, 15, name)
+    test.equal(from.logEnd, 1500)
+    test.same(offsets(from), hundreds(0, 15))
     test.equal(from.tagsCodeAt(13), 13)
     test.equal(from.sizeAt(13), 100)
   }
@@ -61,11 +61,28 @@ t.test('in memory and in files it reads the same', async (test) => {
   queue.flush()
   check('flushed', queue)
   check('loaded', (await here.load()).queue)
-  test.same(here.files.list(QUEUE), [0, 200, 400].map(segmentName))
-  fill(queue, 25, 31)
+  test.same(here.files.list(QUEUE), [0, 200].map(segmentName))
+  fill(queue, 15, 31)
   queue.flush()
   test.same(offsets((await here.load()).queue), hundreds(0, 31))
   test.ok(here.files.list(QUEUE)!.every((name) => here.files.status(`${QUEUE}/${name}`)!.size === 200), 'files have their full size at once')
+})
+
+t.test('what makes way in memory ends where pages of the disk end, or a file', async (test) => {
+  const here = bench(3000)
+  const first = await here.load()
+  fill(first.queue, 0, 10)
+  first.queue.flush()
+  const { queue } = await here.load()
+  const { write } = here.files
+  const ends: number[] = []
+  here.files.write = (descriptor, source, sourceOffset, length, position) => {
+    ends.push(position + length)
+    return write.call(here.files, descriptor, source, sourceOffset, length, position)
+  }
+  fill(queue, 10, 3500)
+  test.same(ends, [5 * 4096, 10 * 4096, 3000 * 20])
+  test.same(offsets(queue), hundreds(0, 3500))
 })
 
 t.test('entries are at hand no further than a file or the memory', async (test) => {
