@@ -1,16 +1,17 @@
 import { Latencies } from '../latencies.js'
-import { append, appendsPerTurn, bodyOf, messageOf } from '../traffic.js'
+import { append, bodyOf, messageOf } from '../traffic.js'
 import { StallWatch } from './stall-watch.js'
 
-/** Appends what is due by the clock, whatever the loop did meanwhile; what is late comes as fast as it goes, so many a turn at most. */
+/** Appends what is due by the clock, whatever the loop did meanwhile; what is late comes as fast as it goes, a millisecond's worth a turn. */
 export async function measureSteadily(store, workload) {
   const { messages, perSecond } = workload
   const body = bodyOf(workload)
   const latencies = new Latencies(messages)
+  const perTurn = Math.ceil(perSecond / 1000)
   const watch = new StallWatch(store)
   const started = performance.now()
   for (let number = 0; number < messages; ) {
-    const due = Math.min(messages, ((performance.now() - started) * perSecond) / 1000, number + appendsPerTurn)
+    const due = Math.min(messages, ((performance.now() - started) * perSecond) / 1000, number + perTurn)
     let longest = 0
     for (; number < due; number++) {
       const message = messageOf(number, workload, body)
