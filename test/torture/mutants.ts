@@ -49,7 +49,7 @@ export const mutants: readonly Mutant[] = [
     name: 'checkpoint-before-the-queues', file: 'flush/derived-flush.js',
     from: 'await queues.sync();',
     to: 'checkpoint.fields.physicMsgTimestamp = checkpoint.fields.logicsMsgTimestamp = timestamp; await checkpoint.write(); await queues.sync();',
-    killedBy: inSimulation(10_000),
+    killedBy: inSimulation(40_000),
   },
   {
     name: 'not-flushed-after-recovery', file: 'recovery/recover.js',
