@@ -27,7 +27,7 @@ export async function runRounds({ workloads, sides, rounds, directory, settles }
         showProgress(`round ${round + 1} of ${rounds}: ${workload.title}, ${sides[side].title}`)
         const command = sides[side].commands[workload.program]
         try {
-          const image = workload.image === undefined ? undefined : makeImage(workload, directory)
+          const image = workload.image === undefined ? undefined : makeImage(workload, directory, settles)
           results[workload.name][side].push(await runOnce(command, { workload, round }, { parent: directory, image, settles }))
         } catch (error) {
           failures.push({ workload: workload.name, side, round: round + 1, message: error.stderr || error.message })
@@ -43,9 +43,12 @@ function sidesOf({ against }, sides) {
 }
 
 /** @returns the directory of the store that all rounds of a workload open copies of */
-function makeImage(workload, parent) {
+function makeImage(workload, parent, settles) {
   const directory = join(parent, `image-${workload.name}`)
-  if (!existsSync(directory)) execFileSync(process.execPath, [imageMaker, JSON.stringify({ workload, directory })])
+  if (existsSync(directory)) return directory
+  execFileSync(process.execPath, [imageMaker, JSON.stringify({ workload, directory })])
+  // The first copy is made as all others are, from the disk: whoever goes first is not to find it busier than those who follow.
+  if (settles) settle({ dropsCaches: true })
   return directory
 }
 
