@@ -367,7 +367,7 @@ export class ConsumeQueue {
   #makeRoom(): void {
     const held = this.#count - this.#tailFrom
     const end = this.files.pagesEnd(this.#count)
-    if (end > this.#tailFrom && this.#owner.mayWrite) {
+    if (this.#owner.mayWrite) {
       try {
         this.#writeUpTo(end)
       } catch (error) {

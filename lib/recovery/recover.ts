@@ -203,7 +203,7 @@ async function scanAndDispatch(
   const ends = new Map([...queues].map((queue) => [queue, queue.maxOffset]))
   await prepareWriting(context, scanStart)
   if (!context.isClean) dropCaches(context, scanStart)
-  const writeBehind = context.readOnly ? undefined : new WriteBehind(queues, index)
+  const writeBehind = new WriteBehind(queues, index)
   for (;;) {
     const mayBegin = scanStart === 0
     const result = await scanLog({
@@ -211,7 +211,7 @@ async function scanAndDispatch(
       check,
       isDamage: damageTest(context, closedTo),
       pause: (done) => {
-        writeBehind?.advance()
+        writeBehind.advance()
         return context.pause({ phase: 'log', done, total, unit: 'bytes' })
       },
       visit: (bytes, view, position) => dispatch.found(finder.inBytes(bytes, view, position, check.parts), mayBegin),
@@ -220,7 +220,7 @@ async function scanAndDispatch(
         visitAll: (rows, mapping) => dispatch.foundAll(rows.runs, (run) => finder.placeOf(rows, rows.runs.row(run), mapping)),
         visit: (rows, row, mapping, logOffset) => dispatch.found(finder.inRows(rows, row, mapping, logOffset), mayBegin),
       },
-    }, scanStart).finally(() => writeBehind?.settle())
+    }, scanStart).finally(() => writeBehind.settle())
     // A queue lacks messages from before the scan: look at all of the log.
     const restart = result.isComplete ? findUnfilled(log, scanStart, cut) : 0
     if (restart === scanStart) return { result, restartedFrom: scanStart }

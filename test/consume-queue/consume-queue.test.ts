@@ -17,13 +17,13 @@ import { StoreError } from '../../lib/errors'
 
 const ENTRIES = 10
 
-function bench(entriesPerFile = ENTRIES) {
+function bench(entriesPerFile = ENTRIES, logIsOnDisk?: () => boolean) {
   const files = createMemoryBackend().files
   const warnings: string[] = []
   let queues: ConsumeQueues
   const load = async (): Promise<{ queue: ConsumeQueue; isDamaged: boolean }> => {
     queues = new ConsumeQueues({
-      files, directory: '/consumequeue', fileSize: entriesPerFile * 20, readOnly: false,
+      files, directory: '/consumequeue', fileSize: entriesPerFile * 20, readOnly: false, ...(logIsOnDisk && { logIsOnDisk }),
       warn: (message, file) => warnings.push(`${file}: ${message}`),
     })
     const isDamaged = await queues.load(async () => {})
@@ -46,13 +46,13 @@ function offsets(queue: ConsumeQueue, from = 0): number[] {
 const hundreds = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, at) => (from + at) * 100)
 
 t.test('in memory and in files it reads the same', async (test) => {
-  const here = bench()
+  const here = bench(ENTRIES, () => false)
   const { queue } = await here.load()
-  fill(queue, 0, 15)
+  fill(queue, 0, 25)
   const check = (name: string, from: ConsumeQueue): void => {
-    test.equal(from.maxOffset, 15, name)
-    test.equal(from.logEnd, 1500)
-    test.same(offsets(from), hundreds(0, 15))
+    test.equal(from.maxOffset, 25, name)
+    test.equal(from.logEnd, 2500)
+    test.same(offsets(from), hundreds(0, 25))
     test.equal(from.tagsCodeAt(13), 13)
     test.equal(from.sizeAt(13), 100)
   }
@@ -61,8 +61,8 @@ t.test('in memory and in files it reads the same', async (test) => {
   queue.flush()
   check('flushed', queue)
   check('loaded', (await here.load()).queue)
-  test.same(here.files.list(QUEUE), [0, 200].map(segmentName))
-  fill(queue, 15, 31)
+  test.same(here.files.list(QUEUE), [0, 200, 400].map(segmentName))
+  fill(queue, 25, 31)
   queue.flush()
   test.same(offsets((await here.load()).queue), hundreds(0, 31))
   test.ok(here.files.list(QUEUE)!.every((name) => here.files.status(`${QUEUE}/${name}`)!.size === 200), 'files have their full size at once')

@@ -11,7 +11,7 @@ import { recordLength } from '../store/support'
 import { CrashStates, SECTOR, type DirectoryImage } from '../torture/disk-image'
 import { SimulatedDisk } from '../torture/simulated-disk'
 import { SteppedClock } from '../torture/stepped-clock'
-import { makeCrashedStore, range, readNumbers, small } from './support'
+import { appendMessages, makeCrashedStore, range, readNumbers, small } from './support'
 
 const clock = new SteppedClock(Date.UTC(2024, 0, 2, 3, 4, 5))
 
@@ -67,6 +67,18 @@ t.test('no queue is on the disk before its log', async (t) => {
   const isOfLog = (what: string): boolean => what.includes('commitlog')
   const again = await open(afterPowerCut(disk.image(), (what) => !isOfLog(what)))
   t.same(await readNumbers(again), [])
+})
+
+t.test('no queue is on the disk before its log, also where an open makes it while it reads', async (t) => {
+  const killed = new SimulatedDisk(clock)
+  appendMessages(await open(killed), 0, 300)
+  const disk = new SimulatedDisk(clock, killed.image())
+  const cuts: SimulatedDisk[] = []
+  disk.onStep = () => cuts.push(afterPowerCut(disk.image(), (what) => !what.includes('commitlog')))
+  await open(disk)
+  const withQueue = cuts.filter(({ backend }) => (backend.files.list('/data/store/consumequeue/orders/0')?.length ?? 0) > 0)
+  t.ok(withQueue.length > 0, `${withQueue.length} moments at which the queue is there`)
+  for (const cut of withQueue) t.ok(await open(cut), 'the log is there as well')
 })
 
 t.test('what a killed process has written is on the disk once the next one has it', async (t) => {

@@ -1,29 +1,27 @@
 /**
  * While an open still reads the log, entries go to the files of queues already. The story: whenever the machine stops in the
- * middle of that, the next open finds every message, whatever was lost before and can no longer be seen; no backup changes; and
- * no queue is on the disk before its log.
+ * middle of that, the next open finds every message, whatever was lost before and can no longer be seen; and no backup changes.
+ * That no queue is on the disk before its log is shown in power-loss.test.ts.
  */
 import { cpSync, linkSync, mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { MessageStore, StoreError, type OpenOptions } from '../../lib/index'
+import { MANIFEST_NAME } from '../../lib/recovery/manifest'
 import { selectBackend } from '../../lib/storage/backend'
 import type { Backend } from '../../lib/storage/ports'
 import { StillClock, codeOf, markUnclean, withFiles } from '../store/support'
 import { stoppingBackend } from '../support/stopping-backend'
-import { CrashStates } from '../torture/disk-image'
-import { SimulatedDisk } from '../torture/simulated-disk'
-import { SteppedClock } from '../torture/stepped-clock'
-import { appendMessages, range, readNumbers, small, temporaryDirectory } from './support'
+import { appendMessages, makeStore, range, readNumbers, small, temporaryDirectory } from './support'
 
 /** Each of the four queues has several files, and more entries than are kept in memory. */
 const COUNT = 300
 
 /** One message a second, so that the checkpoint vouches for all segments but the last; the first one is alone in its queue. */
-async function makeStoreOverTime(t: Test, name: string): Promise<string> {
-  const directory = join(t.testdir({}), name)
+async function makeStoreOverTime(t: Test): Promise<string> {
+  const directory = temporaryDirectory(t)
   const clock = new StillClock()
-  const store = await MessageStore.open(directory, { ...small, clock } as OpenOptions)
+  const store = await MessageStore.open(directory, { ...small, clock })
   store.append({ topic: 'old', body: Buffer.from('message -1') })
   for (let number = 0; number < COUNT; number++) {
     clock.advance(1000)
@@ -43,25 +41,25 @@ const losses: Record<string, (directory: string) => void> = {
   'the first file of a queue': (directory) => rmSync(queue(directory, '00000000000000000000')),
   'the first file of a queue, and the list of them': (directory) => {
     rmSync(queue(directory, '00000000000000000000'))
-    rmSync(join(directory, 'mqstore-manifest.json'))
+    rmSync(join(directory, MANIFEST_NAME))
   },
   'a queue': (directory) => rmSync(queue(directory), { recursive: true }),
   'all queues': (directory) => rmSync(join(directory, 'consumequeue'), { recursive: true }),
   'all queues, and the list of them': (directory) => {
     rmSync(join(directory, 'consumequeue'), { recursive: true })
-    rmSync(join(directory, 'mqstore-manifest.json'))
+    rmSync(join(directory, MANIFEST_NAME))
   },
   'the index, and the list of its files': (directory) => {
     rmSync(join(directory, 'index'), { recursive: true })
-    rmSync(join(directory, 'mqstore-manifest.json'))
+    rmSync(join(directory, MANIFEST_NAME))
   },
 }
 
 for (const [what, lose] of Object.entries(losses)) {
   t.test(`lost: ${what}; and the open that makes it again is stopped at each of its changes`, async (t) => {
-    const whole = await makeStoreOverTime(t, 'whole')
+    const whole = await makeStoreOverTime(t)
     lose(whole)
-    const directory = join(whole, '..', 'stopped')
+    const directory = `${whole}-stopped`
     let stops = 0
     for (let steps = 0; ; steps++) {
       cpSync(whole, directory, { recursive: true })
@@ -84,11 +82,8 @@ for (const [what, lose] of Object.entries(losses)) {
 }
 
 t.test('a queue of which a backup has the same files goes on, and the backup does not', async (t) => {
-  const directory = temporaryDirectory(t)
+  const directory = await makeStore(t, 100)
   const backup = `${directory}-queue`
-  const first = await MessageStore.open(directory, small)
-  appendMessages(first, 0, 100)
-  await first.close()
   cpSync(queue(directory), backup, { recursive: true })
   const second = await MessageStore.open(directory, small)
   appendMessages(second, 100, COUNT)
@@ -105,26 +100,6 @@ t.test('a queue of which a backup has the same files goes on, and the backup doe
   t.same(await readNumbers(again), range(0, COUNT))
   await again.close()
   t.same(contentOf(), before)
-})
-
-t.test('no queue is on the disk before its log', async (t) => {
-  const clock = new SteppedClock(Date.UTC(2024, 0, 2, 3, 4, 5))
-  const open = (disk: SimulatedDisk): Promise<MessageStore> => {
-    const ports: { backend: Backend } = { backend: disk.backend }
-    return MessageStore.open('/data/store', { ...small, clock, ports } as OpenOptions)
-  }
-  const killed = new SimulatedDisk(clock)
-  appendMessages(await open(killed), 0, COUNT)
-  const disk = new SimulatedDisk(clock, killed.image())
-  const cuts: SimulatedDisk[] = []
-  disk.onStep = () => {
-    const states = new CrashStates(disk.image())
-    const hasQueue = states.uncertain.some((what) => what.includes('consumequeue/orders/0/0'))
-    if (hasQueue) cuts.push(new SimulatedDisk(clock, states.choose((number) => !states.uncertain[number]!.includes('commitlog'))))
-  }
-  await open(disk)
-  t.ok(cuts.length > 0, `${cuts.length} moments at which a queue may be there`)
-  for (const cut of cuts) t.ok(await open(cut), 'the log is there as well')
 })
 
 t.test('what is written meanwhile is flushed meanwhile, and a flush that fails ends the open', async (t) => {
