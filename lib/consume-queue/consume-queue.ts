@@ -256,8 +256,11 @@ export class ConsumeQueue {
     return entrySize(this.#located, at)
   }
 
-  /** The entries from `index` on, as many as are at hand together; good until the queue changes or is asked again. */
-  entriesFrom(index: number): EntryRun {
+  /**
+   * The entries from `index` on, as many as are at hand together; good until the queue changes or is asked again.
+   * @param wanted how many will do, where a file has to be read for them
+   */
+  entriesFrom(index: number, wanted = Infinity): EntryRun {
     const run = this.#run
     run.count = 0
     if (index >= this.#tailFrom) {
@@ -268,7 +271,7 @@ export class ConsumeQueue {
     }
     // A block may be from before a truncation, and reach further.
     const end = Math.min(this.#tailFrom, this.#count)
-    const block = this.files.block(index, end)
+    const block = this.files.block(index, Math.min(end, index + wanted))
     if (block === undefined) return run
     run.view = block.view
     run.position = (index - block.from) * QUEUE_ENTRY_LENGTH

@@ -1,11 +1,10 @@
-import type { CommitLog } from '../commit-log/commit-log'
 import type { ConsumeQueue } from '../consume-queue/consume-queue'
 import { PREFILL_SIZE, entryOffset, entrySize } from '../format/queue-entry'
 import type { LogReader } from '../commit-log/log-reader'
+import { MARKED_MAX, MARK_DISTANCE, type TimeMarks } from './time-marks'
 
 export interface TimeSearch {
   queue: ConsumeQueue
-  log: CommitLog
   reader: LogReader
   marks: TimeMarks
   minOffset: number
@@ -13,15 +12,6 @@ export interface TimeSearch {
   maxOffset: number
   timestamp: number
 }
-
-/** Store times of some messages of a queue, by their offsets: what a search has met with. The next one may find them wrong. */
-export type TimeMarks = Map<number, number>
-
-/** Messages from a mark to the next: their queue entries are read at once. */
-const MARK_DISTANCE = 128
-const MARKS_MAX = 16_384
-/** Behind this there are none: their numbers have 31 bits. */
-const MARKED_MAX = MARK_DISTANCE * 2 ** 31
 
 /**
  * 5.3: `lower` is the first message stored at the time or later, `upper` the last one stored then or
@@ -35,7 +25,7 @@ export function offsetByTime(search: TimeSearch, boundary: 'lower' | 'upper'): n
 }
 
 function firstAtOrAfter(search: TimeSearch, time: number): number {
-  const { minOffset, maxOffset, marks, queue } = search
+  const { minOffset, maxOffset, marks } = search
   if (maxOffset > MARKED_MAX) return firstBetween(search, time, minOffset, maxOffset)
   let before = Math.floor(minOffset / MARK_DISTANCE)
   let behind = Math.floor((maxOffset - 1) / MARK_DISTANCE) + 1
@@ -43,17 +33,17 @@ function firstAtOrAfter(search: TimeSearch, time: number): number {
     // Of the marks between, the one whose number ends in the most zeros: while the queue grows, searches meet with the same ones.
     const bits = 31 - Math.clz32(before ^ (behind - 1))
     const mark = ((behind - 1) >> bits) << bits
-    if (timeOfMark(search, mark * MARK_DISTANCE) < time) before = mark
+    if (timeOfMark(search, mark) < time) before = mark
     else behind = mark
   }
   const low = Math.max(minOffset, before * MARK_DISTANCE)
   const high = Math.min(maxOffset, behind * MARK_DISTANCE)
-  queue.entriesFrom(low)
+  search.queue.entriesFrom(low, high - low)
   const found = firstBetween(search, time, low, high)
   const agrees = (found > low || low === minOffset) && (found < high || high === maxOffset || timeAt(search, high) >= time)
   if (agrees) return found
   // The queue has been made anew since, or clocks went back.
-  marks.clear()
+  marks.forget()
   return firstBetween(search, time, minOffset, maxOffset)
 }
 
@@ -66,14 +56,12 @@ function firstBetween(search: TimeSearch, time: number, low: number, high: numbe
   return low
 }
 
-function timeOfMark(search: TimeSearch, offset: number): number {
+function timeOfMark(search: TimeSearch, mark: number): number {
   const { marks } = search
-  let time = marks.get(offset)
-  if (time === undefined) {
-    time = timeAt(search, offset)
-    if (marks.size >= MARKS_MAX) marks.clear()
-    marks.set(offset, time)
-  }
+  const known = marks.find(mark)
+  if (known !== undefined) return known
+  const time = timeAt(search, mark * MARK_DISTANCE)
+  marks.keep(mark, time)
   return time
 }
 

@@ -5,7 +5,8 @@ import type { ConsumeQueues } from '../consume-queue/consume-queues'
 import { compareTexts } from '../format/compare-texts'
 import type { OffsetByTimeRequest, QueueInfo } from '../types'
 import { visibleMaxOffset } from './get'
-import { nearestOffsetByTime, offsetByTime, type TimeMarks } from './offset-by-time'
+import { nearestOffsetByTime, offsetByTime } from './offset-by-time'
+import { TimeMarkTable, TimeMarks } from './time-marks'
 
 export interface QueueQueriesContext {
   log: CommitLog
@@ -19,6 +20,7 @@ export interface QueueQueriesContext {
 /** What there is to know of queues without reading their messages. */
 export class QueueQueries {
   readonly #context: QueueQueriesContext
+  readonly #markTable = new TimeMarkTable()
   readonly #marks = new WeakMap<ConsumeQueue, TimeMarks>()
 
   constructor(context: QueueQueriesContext) {
@@ -58,7 +60,7 @@ export class QueueQueries {
     const queue = queues.find(topic, queueId)
     if (queue === undefined) return 0
     const search = {
-      queue, log, reader, timestamp, marks: this.#marksOf(queue),
+      queue, reader, timestamp, marks: this.#marksOf(queue),
       minOffset: queue.minOffset(log.minOffset), maxOffset: visibleMaxOffset(queue, this.#context.visibleOffset()),
     }
     return compatibility === '4.9' ? nearestOffsetByTime(search) : offsetByTime(search, boundary)
@@ -67,7 +69,7 @@ export class QueueQueries {
   #marksOf(queue: ConsumeQueue): TimeMarks {
     let marks = this.#marks.get(queue)
     if (marks === undefined) {
-      marks = new Map()
+      marks = new TimeMarks(this.#markTable)
       this.#marks.set(queue, marks)
     }
     return marks

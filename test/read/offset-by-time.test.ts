@@ -3,7 +3,8 @@ import t from 'tap'
 import { viewOf } from '../../lib/format/bytes'
 import { writeQueueEntry } from '../../lib/format/queue-entry'
 import type { MessageStore } from '../../lib/index'
-import { offsetByTime, type TimeMarks, type TimeSearch } from '../../lib/read/offset-by-time'
+import { offsetByTime, type TimeSearch } from '../../lib/read/offset-by-time'
+import { TimeMarkTable, TimeMarks } from '../../lib/read/time-marks'
 import { createMemoryBackend } from '../../lib/storage/memory-backend'
 import { START, StillClock, message, openStore, type TestOptions } from '../store/support'
 
@@ -118,6 +119,9 @@ t.test('a queue whose first messages are gone', async (test) => {
   test.same([ask(99, 'lower'), ask(99, 'upper')], [20, 19])
 })
 
+/** Of all queues below: what one of them keeps drives out what another one has kept. */
+const table = new TimeMarkTable()
+
 /** A search in a queue whose messages from `minOffset` on have these times. */
 function searchIn(times: readonly number[], minOffset: number, marks: TimeMarks): Omit<TimeSearch, 'timestamp'> {
   const view = viewOf(Buffer.alloc(20))
@@ -137,7 +141,7 @@ const manyTimes = fc.array(fc.oneof({ weight: 9, arbitrary: fc.constant(0) }, fc
 
 t.test('a long queue, searched again and again while it grows and its beginning goes', (test) => {
   fc.assert(fc.property(manyTimes, fc.nat({ max: 700 }), (all, firstOffset) => {
-    const marks: TimeMarks = new Map()
+    const marks = new TimeMarks(table)
     for (const [gone, end] of [[0, all.length / 3], [0, all.length], [all.length / 4, all.length]] as const) {
       const times = all.slice(gone, Math.ceil(end))
       const minOffset = firstOffset + Math.floor(gone)
@@ -155,7 +159,7 @@ t.test('a long queue, searched again and again while it grows and its beginning 
 
 t.test('what was remembered is of other messages', (test) => {
   fc.assert(fc.property(manyTimes, manyTimes, (before, times) => {
-    const marks: TimeMarks = new Map()
+    const marks = new TimeMarks(table)
     for (let wanted = 0; wanted <= before[before.length - 1]! + 1; wanted += 3) offsetByTime({ ...searchIn(before, 0, marks), timestamp: wanted }, 'lower')
     for (let wanted = -1; wanted <= times[times.length - 1]! + 1; wanted++) {
       const found = offsetByTime({ ...searchIn(times, 0, marks), timestamp: wanted }, 'lower')
@@ -168,7 +172,7 @@ t.test('what was remembered is of other messages', (test) => {
 
 t.test('clocks that go back', (test) => {
   fc.assert(fc.property(fc.array(fc.nat({ max: 40 }), { minLength: 1, maxLength: 900 }), (times) => {
-    const marks: TimeMarks = new Map()
+    const marks = new TimeMarks(table)
     for (let wanted = -1; wanted <= 41; wanted++) {
       const found = offsetByTime({ ...searchIn(times, 0, marks), timestamp: wanted }, 'lower')
       const isPlace = (found === times.length || times[found]! >= wanted) && (found === 0 || times[found - 1]! < wanted)
@@ -181,7 +185,7 @@ t.test('clocks that go back', (test) => {
 
 t.test('offsets that no queue has yet', (test) => {
   const far = 2 ** 50
-  const search = searchIn([1, 2, 2, 5], far, new Map())
+  const search = searchIn([1, 2, 2, 5], far, new TimeMarks(table))
   test.equal(offsetByTime({ ...search, timestamp: 2 }, 'lower'), far + 1)
   test.equal(offsetByTime({ ...search, timestamp: 2 }, 'upper'), far + 2)
   test.end()
