@@ -38,25 +38,33 @@ function wordText(word: number): string {
 
 /** The commit log offset in a message id. */
 export function decodeMessageId(id: string): number {
-  const hostLength = id.length / 2 - 8
-  if ((hostLength !== IPV4_HOST_LENGTH && hostLength !== IPV6_HOST_LENGTH) || !HEXADECIMAL.test(id)) {
-    throw new StoreError('ERR_INVALID_ARGUMENT', `a message id has 32 or 56 hexadecimal digits, not ${JSON.stringify(id)}`, {
-      value: id,
-    })
+  const text = String(id)
+  const hostLength = text.length / 2 - 8
+  if (hostLength !== IPV4_HOST_LENGTH && hostLength !== IPV6_HOST_LENGTH) throw notAnId(text)
+  let high = 0
+  let low = 0
+  let everyDigit = 0
+  // What has gone through both words is shifted out: the digits of the host are only looked at.
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at)
+    const digit = digits[code & ASCII]!
+    everyDigit |= digit | (code & ~ASCII)
+    high = (high << 4) | (low >>> 28)
+    low = (low << 4) | digit
   }
-  return fromWords(wordAt(id, id.length - 16), wordAt(id, id.length - 8))
+  if (everyDigit >= NO_DIGIT) throw notAnId(text)
+  return fromWords(high, low)
 }
 
-const HEXADECIMAL = /^[\dA-Fa-f]+$/
-
-function wordAt(digits: string, from: number): number {
-  let word = 0
-  for (let at = from; at < from + 8; at++) {
-    const code = digits.charCodeAt(at)
-    // Of letters, the lower bits count from 1.
-    word = (word << 4) | (code <= NINE ? code & 0xf : (code & 0xf) + 9)
-  }
-  return word
+function notAnId(value: string): StoreError {
+  return new StoreError('ERR_INVALID_ARGUMENT', `a message id has 32 or 56 hexadecimal digits, not ${JSON.stringify(value)}`, { value })
 }
 
-const NINE = 0x39
+const ASCII = 0x7f
+/** More than any digit is worth. */
+const NO_DIGIT = 0x10
+/** What each character of ASCII is worth as a hexadecimal digit. */
+const digits = Uint8Array.from({ length: ASCII + 1 }, (_, code) => {
+  const worth = parseInt(String.fromCharCode(code), 16)
+  return Number.isNaN(worth) ? NO_DIGIT : worth
+})
