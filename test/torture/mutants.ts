@@ -69,6 +69,18 @@ export const mutants: readonly Mutant[] = [
     from: 'if (own !== offset)', to: 'if (false)', killedBy: inImages(30_000),
   },
   {
+    name: 'queues-made-before-the-log-has-its-name', file: 'consume-queue/consume-queues.js',
+    from: '!this.#context.readOnly && this.#logIsOnDisk()', to: '!this.#context.readOnly', killedBy: { test: 'recovery/power-loss' },
+  },
+  {
+    name: 'queues-made-under-a-checkpoint-that-vouches-for-them', file: 'recovery/recover.js',
+    from: 'if (findVouched(context, scanStart, segments.length - 1) > scanStart)', to: 'if (false)', killedBy: { test: 'recovery/writing-early' },
+  },
+  {
+    name: 'queues-made-in-the-files-of-a-backup', file: 'recovery/recover.js',
+    from: 'await queue.files.makeOwn(queue.maxOffset);', to: ';', killedBy: { test: 'recovery/writing-early' },
+  },
+  {
     name: 'tail-not-zeroed', file: 'recovery/recover.js',
     from: '(0, zeros_1.writeZeros)(backend.files, last.descriptor, range.from, range.to);', to: ';', killedBy: inSimulation(10_000),
   },
