@@ -38,6 +38,7 @@ function firstAtOrAfter(search: TimeSearch, time: number): number {
   }
   const low = Math.max(minOffset, before * MARK_DISTANCE)
   const high = Math.min(maxOffset, behind * MARK_DISTANCE)
+  // Read at once, and at hand for each step.
   search.queue.entriesFrom(low, high - low)
   const found = firstBetween(search, time, low, high)
   const agrees = (found > low || low === minOffset) && (found < high || high === maxOffset || timeAt(search, high) >= time)

@@ -1,7 +1,9 @@
 /** Messages from a mark to the next. */
 export const MARK_DISTANCE = 32
-/** Behind this there are none: their numbers have 31 bits. */
-export const MARKED_MAX = MARK_DISTANCE * 2 ** 31
+/** Marks that a queue can have: their numbers have 31 bits. */
+const NUMBERS = 2 ** 31
+/** No message behind this has one. */
+export const MARKED_MAX = MARK_DISTANCE * NUMBERS
 
 /** Marks of a store that are kept, two numbers each: 2 MB. */
 const PLACES = 1 << 17
@@ -60,6 +62,6 @@ export class TimeMarks {
   }
 
   #keyOf(mark: number): number {
-    return this.#owner * 2 ** 31 + mark
+    return this.#owner * NUMBERS + mark
   }
 }
