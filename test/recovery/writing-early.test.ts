@@ -14,6 +14,9 @@ import { StillClock, codeOf, markUnclean, withFiles } from '../store/support'
 import { stoppingBackend } from '../support/stopping-backend'
 import { appendMessages, makeStore, range, readNumbers, small, temporaryDirectory } from './support'
 
+// Also where it runs by itself to notice a planted bug: to run out of time is not to notice it.
+t.setTimeout(300_000)
+
 /** Each of the four queues has several files, and more entries than are kept in memory. */
 const COUNT = 300
 
@@ -85,9 +88,9 @@ t.test('a queue of which a backup has the same files goes on, and the backup doe
   const directory = await makeStore(t, 100)
   const backup = `${directory}-queue`
   cpSync(queue(directory), backup, { recursive: true })
-  const second = await MessageStore.open(directory, small)
-  appendMessages(second, 100, COUNT)
-  await second.close()
+  const store = await MessageStore.open(directory, small)
+  appendMessages(store, 100, COUNT)
+  await store.close()
   // The queue is put back from its backup, which has a quarter of the first hundred.
   rmSync(queue(directory), { recursive: true })
   mkdirSync(queue(directory))
