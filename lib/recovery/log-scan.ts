@@ -4,6 +4,7 @@ import type { RecordRows } from '../storage/record-rows'
 import type { Segment } from '../storage/segment'
 import type { SegmentList } from '../storage/segment-list'
 import type { Damage } from '../types'
+import { GiveBack } from './give-back'
 import { ReadAhead } from './read-ahead'
 import type { Finding, RecordCheck } from './record-check'
 import { ScanAhead } from './scan-ahead'
@@ -19,6 +20,8 @@ export interface LogScanOptions {
   check: RecordCheck
   /** True when what is wrong at `offset`, where a segment may be missing, is damage, and no torn tail: the log behind it has been on disk. */
   isDamage(finding: Finding | 'missing', offset: number, lastStoreTimestamp: number): boolean
+  /** Whether the memory of what has been looked at goes back to the kernel: where nobody had read it before. */
+  givesBack?: boolean
   /** Called now and then with the bytes done; may throw to end the scan. */
   pause(done: number): Promise<void>
   /** @returns false to end the scan */
@@ -66,10 +69,11 @@ async function walk(
   const { segments, check, ahead } = options
   const first = segments.at(fromSegment)!
   const result: LogScanResult = { end: first.fromOffset, damage: [], lastStoreTimestamp: 0, storedUntil: new Map(), isComplete: true }
+  const giveBack = options.givesBack === true ? new GiveBack(segments, fromSegment) : undefined
   let pausedAt = first.fromOffset
   let index = fromSegment
   let offset = first.fromOffset
-  readAhead.advance(offset, 0)
+  readAhead.advance(offset)
   for (;;) {
     const segment = segments.at(index)!
     const { mapping } = segment
@@ -77,7 +81,8 @@ async function walk(
     const position = offset - segment.fromOffset
     if (offset - pausedAt >= PAUSE_EVERY) {
       pausedAt = offset
-      readAhead.advance(offset, offset - first.fromOffset)
+      readAhead.advance(offset)
+      giveBack?.advance(offset)
       await options.pause(offset - first.fromOffset)
     }
     if (ahead !== undefined && position < segment.size) {

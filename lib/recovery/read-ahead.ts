@@ -4,9 +4,8 @@ import type { SegmentList } from '../storage/segment-list'
 
 /** Bytes asked for at once. */
 const WINDOW = 8 << 20
-/** How far ahead of the scan: at first, and once that has proved to go far. */
-const AHEAD_MIN = 4 * WINDOW
-const AHEAD_MAX = 16 * WINDOW
+/** How far ahead of the scan. */
+const AHEAD = 8 * WINDOW
 
 /**
  * Has the disk read what a scan is about to look at, off the main thread: a page that is not there yet when it is touched
@@ -28,9 +27,9 @@ export class ReadAhead {
     this.#index = fromSegment
   }
 
-  /** The scan has come to `offset`, after `done` bytes. */
-  advance(offset: number, done: number): void {
-    this.#upTo = offset + Math.min(Math.max(done, AHEAD_MIN), AHEAD_MAX)
+  /** The scan has come to `offset`. */
+  advance(offset: number): void {
+    this.#upTo = offset + AHEAD
     // Whoever touches a page that cannot be read meets the error himself.
     this.#reading ??= this.#read().catch(() => undefined).finally(() => (this.#reading = undefined))
   }

@@ -202,7 +202,8 @@ async function scanAndDispatch(
   const total = log.segments.last!.toOffset - log.segments.at(scanStart)!.fromOffset
   const ends = new Map([...queues].map((queue) => [queue, queue.maxOffset]))
   await prepareWriting(context, scanStart)
-  if (!context.isClean) dropCaches(context, scanStart)
+  const isFromDisk = !context.isClean && !context.readOnly
+  if (isFromDisk) dropCaches(context, scanStart)
   const writeBehind = new WriteBehind(queues, index)
   for (;;) {
     const mayBegin = scanStart === 0
@@ -210,6 +211,7 @@ async function scanAndDispatch(
       segments: log.segments,
       check,
       isDamage: damageTest(context, closedTo),
+      givesBack: isFromDisk,
       pause: (done) => {
         writeBehind.advance()
         return context.pause({ phase: 'log', done, total, unit: 'bytes' })
@@ -285,8 +287,7 @@ function damageTest(context: RecoveryContext, closedTo: number): LogScanOptions[
 }
 
 /** What the kernel remembers of a page that the disk refused is not what is on the disk. */
-function dropCaches({ log, readOnly }: RecoveryContext, scanStart: number): void {
-  if (readOnly) return
+function dropCaches({ log }: RecoveryContext, scanStart: number): void {
   for (let at = scanStart; at < log.segments.length; at++) log.segments.at(at)!.dropCache()
 }
 

@@ -214,7 +214,7 @@ class MemoryFileSystem implements FileSystem, Mapper {
     entry.modifiedTime = milliseconds
   }
 
-  dropCache(descriptor: number): void {
+  dropCache(descriptor: number, _from: number, _to: number): void {
     this.fileOf(descriptor)
   }
 

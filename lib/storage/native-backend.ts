@@ -23,6 +23,7 @@ export interface NativeAddon {
   scanRecordsNow(scan: ArrayBuffer, arrayBuffer: ArrayBuffer, from: number, to: number, logOffset: number): void
   populate?(arrayBuffer: ArrayBuffer, from: number, to: number, inSinglePages: boolean): void
   readAhead?(arrayBuffer: ArrayBuffer, from: number, to: number): Promise<void>
+  unload?(arrayBuffer: ArrayBuffer, from: number, to: number): void
   reserve?(descriptor: number, length: number): void
   reserveAsync?(descriptor: number, length: number): Promise<void>
   syncFileSystem?(descriptor: number): Promise<void>
@@ -30,7 +31,7 @@ export interface NativeAddon {
   tryLock?(descriptor: number): number
   /** Begins and ends. */
   dataRanges?(descriptor: number, from: number, size: number): Float64Array
-  dropCache?(descriptor: number): void
+  dropCache?(descriptor: number, from: number, to: number): void
   /** The start of the first page of the range that faulted, or -1. */
   findFault?(arrayBuffer: ArrayBuffer, from: number, to: number): number
   /** How many pages have faulted in this process: one number, which changes by itself. */
@@ -108,10 +109,10 @@ class NativeFileSystem extends NodeFileSystem {
     return Array.from({ length: bounds.length / 2 }, (_, index) => ({ from: bounds[2 * index]!, to: bounds[2 * index + 1]! }))
   }
 
-  override dropCache(descriptor: number): void {
+  override dropCache(descriptor: number, from: number, to: number): void {
     const { dropCache } = this.addon
-    if (dropCache === undefined) return super.dropCache(descriptor)
-    this.attemptOn('drop the cache of', descriptor, () => dropCache(descriptor))
+    if (dropCache === undefined) return super.dropCache(descriptor, from, to)
+    this.attemptOn('drop the cache of', descriptor, () => dropCache(descriptor, from, to))
   }
 
   private async syncFileSystemOf(path: string, syncFileSystem: (descriptor: number) => Promise<void>): Promise<void> {
@@ -185,6 +186,10 @@ class NativeMapping implements Mapping {
 
   readAhead(from: number, to: number): Promise<void> | undefined {
     return this.addon.readAhead?.(this.arrayBuffer, from, to)
+  }
+
+  unload(from: number, to: number): void {
+    this.addon.unload?.(this.arrayBuffer, from, to)
   }
 
   findFault(from: number, to: number): number | undefined {

@@ -231,7 +231,7 @@ export class NodeFileSystem implements FileSystem {
     this.attempt('set the time of', path, () => fs.utimesSync(path, seconds, seconds))
   }
 
-  dropCache(_descriptor: number): void {
+  dropCache(_descriptor: number, _from: number, _to: number): void {
     // Node has no such call, and the port takes it for a hint.
   }
 

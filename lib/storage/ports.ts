@@ -89,8 +89,8 @@ export interface FileSystem {
   /** Copies bytes [from, to) of a file to the same place of another, as far as there are any, off the main thread. */
   copyRange(source: number, target: number, from: number, to: number): Promise<void>
   setModifiedTime(path: string, milliseconds: number): void
-  /** Drops clean cached pages of the file, so that the next read comes from the disk; a hint. */
-  dropCache(descriptor: number): void
+  /** Drops clean cached pages of [from, to) of the file that no map shows, so that the next read comes from the disk; a hint. */
+  dropCache(descriptor: number, from: number, to: number): void
   /**
    * The parts of [from, size) that are not in a hole, in their order; all of it from whoever cannot tell. Blocks that are reserved are a
    * hole until something is written to them, or a read, or the kernel's reading ahead, brings them into memory: ask before reading.
@@ -117,6 +117,8 @@ export interface Mapping {
   populate(from: number, to: number, inSinglePages: boolean): void
   /** Has the disk provide [from, to) off the main thread; a hint, and undefined where there is no such call. */
   readAhead?(from: number, to: number): Promise<void> | undefined
+  /** Shows the pages that hold [from, to) no longer, until they are touched; a hint. */
+  unload?(from: number, to: number): void
   /**
    * Where in [from, to) a page was touched that the disk could not provide, or that the file has lost: it reads as
    * zeros, and what is stored to it goes nowhere. Undefined where all is well, which takes no call to find out.

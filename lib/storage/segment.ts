@@ -102,7 +102,13 @@ export class Segment {
     // The kernel keeps pages that are mapped.
     this.#mapping?.unmap()
     this.#mapping = undefined
-    this.#backend.files.dropCache(this.descriptor)
+    this.#backend.files.dropCache(this.descriptor, 0, this.size)
+  }
+
+  /** Gives the memory of [from, to) of the file back to the kernel, as far as the backend can see to that; who touches it has the disk read it. */
+  giveBack(from: number, to: number): void {
+    this.#mapping?.unload?.(from, to)
+    this.#backend.files.dropCache(this.descriptor, from, to)
   }
 
   /** Before the file is written to again: it may be part of a backup as well. */

@@ -139,6 +139,7 @@ void mapping_in_a_file_that_changes(Input input) {
       case 5:
         mapping->populate(first * page, last * page, input.below(2) == 0);
         mapping->read_ahead(first * page, last * page);
+        mapping->unload(first * page, last * page);
         break;
       default: {
         std::int64_t expected = -1;

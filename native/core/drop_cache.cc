@@ -6,7 +6,9 @@
 
 namespace mqstore {
 
-int drop_cache(int descriptor) { return posix_fadvise(descriptor, 0, 0, POSIX_FADV_DONTNEED); }
+int drop_cache(int descriptor, std::int64_t from, std::int64_t to) {
+  return from < to ? posix_fadvise(descriptor, from, to - from, POSIX_FADV_DONTNEED) : 0;
+}
 
 }  // namespace mqstore
 

@@ -32,6 +32,9 @@ class Mapping {
   // Reads the pages that hold [from, to) from the disk. Whoever touches one that cannot be had meets the error again.
   void read_ahead(std::size_t from, std::size_t to) const;
 
+  // Takes the pages that hold [from, to) off the map, which leaves them with the file: whoever touches one gets it again.
+  void unload(std::size_t from, std::size_t to) const;
+
 #if defined(__linux__)
   // Where in [from, to) the bytes are no longer the file's, or -1; see fault_guard.h.
   std::int64_t find_fault(std::size_t from, std::size_t to) const { return mqstore::find_fault(guard_, from, to); }
@@ -42,7 +45,8 @@ class Mapping {
       : address_(address), length_(length), guard_(guard) {}
 
 #if defined(__linux__)
-  void advise(std::size_t from, std::size_t to, int advice) const;
+  // False where the kernel refuses.
+  bool advise(std::size_t from, std::size_t to, int advice) const;
 #endif
 
   std::uint8_t* const address_;

@@ -153,12 +153,14 @@ napi_value data_ranges_of_file(napi_env env, napi_callback_info info) {
   return result;
 }
 
-// (descriptor)
+// (descriptor, from, to)
 napi_value drop_file_cache(napi_env env, napi_callback_info info) {
-  const Arguments<1> arguments(env, info);
+  const Arguments<3> arguments(env, info);
   std::int32_t descriptor;
-  if (!arguments.read(0, &descriptor)) return nullptr;
-  const int error = drop_cache(descriptor);
+  std::int64_t from;
+  std::int64_t to;
+  if (!arguments.read(0, &descriptor) || !arguments.read(1, &from) || !arguments.read(2, &to)) return nullptr;
+  const int error = drop_cache(descriptor, from, to);
   if (error != 0) throw_system_error(env, error, "fadvise");
   return nullptr;
 }
@@ -199,6 +201,7 @@ NAPI_MODULE_INIT() {
 #if defined(__linux__)
       function("populate", populate_range),
       function("readAhead", read_ahead_of_range),
+      function("unload", unload_range),
       function("reserve", reserve_blocks),
       function("reserveAsync", reserve_blocks_in_background),
       function("syncFileSystem", sync_file_system_in_background),

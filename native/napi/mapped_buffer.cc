@@ -164,6 +164,12 @@ napi_value read_ahead_of_range(napi_env env, napi_callback_info info) {
   });
 }
 
+napi_value unload_range(napi_env env, napi_callback_info info) {
+  Range range;
+  if (read_range(env, info, &range)) range.mapping->unload(range.from, range.to);
+  return nullptr;
+}
+
 napi_value find_fault_in_range(napi_env env, napi_callback_info info) {
   Range range;
   if (!read_range(env, info, &range)) return nullptr;

@@ -45,6 +45,7 @@ napi_value unmap_file(napi_env env, napi_callback_info info);       // (arrayBuf
 napi_value flush_range(napi_env env, napi_callback_info info);      // (arrayBuffer, from, to) -> Promise
 napi_value populate_range(napi_env env, napi_callback_info info);   // (arrayBuffer, from, to, inSinglePages)
 napi_value read_ahead_of_range(napi_env env, napi_callback_info info);  // (arrayBuffer, from, to) -> Promise
+napi_value unload_range(napi_env env, napi_callback_info info);  // (arrayBuffer, from, to)
 napi_value find_fault_in_range(napi_env env, napi_callback_info info);  // (arrayBuffer, from, to) -> offset or -1
 
 }  // namespace mqstore

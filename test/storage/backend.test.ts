@@ -151,6 +151,21 @@ scenario('two maps of a file share it, and one ends without the other', [], (t, 
   files.close(descriptor)
 })
 
+scenario('what a map no longer shows comes again when it is touched, stores that nobody flushed included', [], (t, bench) => {
+  const { files, mapper } = bench.backend
+  const { descriptor } = createFile(bench, 'log', 64 * 1024)
+  files.write(descriptor, Buffer.from('written'), 0, 7, 20_000)
+  const mapping = mapper.map(descriptor, 64 * 1024, 'write')
+  mapping.bytes.write('stored', 5000, 'latin1')
+  mapping.unload?.(4096, 64 * 1024)
+  files.dropCache(descriptor, 4096, 64 * 1024)
+  t.equal(mapping.bytes.toString('latin1', 5000, 5006), 'stored')
+  t.equal(mapping.bytes.toString('latin1', 20_000, 20_007), 'written')
+  t.equal(readText(bench, descriptor, 5000, 6), 'stored')
+  mapping.unmap()
+  files.close(descriptor)
+})
+
 scenario('after unmap there is nothing left to touch', [], async (t, bench) => {
   const { files, mapper } = bench.backend
   const { file, descriptor } = createFile(bench, 'log', 4096)
@@ -599,7 +614,7 @@ scenario('sync, cache drop and the search for data accept any file', [], async (
   files.write(descriptor, Buffer.from('x'), 0, 1, 600_000)
   await files.sync(descriptor)
   await files.syncFileSystem?.(bench.directory)
-  files.dropCache(descriptor)
+  files.dropCache(descriptor, 0, 1024 * 1024)
   t.equal(readText(bench, descriptor, 600_000, 1), 'x')
   const ranges = files.dataRanges(descriptor, 0, 1024 * 1024)
   t.equal(ranges.length, 1)
