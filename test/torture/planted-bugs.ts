@@ -33,7 +33,8 @@ function survive(mutant: Mutant, { seed, directory }: LayerContext): string | un
     : [join(build, 'test', 'torture', 'run.js'), '--seed', String(seed), '--only', killedBy.layer, '--cases', String(killedBy.cases), '--first-failure', '--json']
   const { status, signal, stderr, stdout } = spawnSync(process.execPath, ['--require', join(__dirname, 'mutate.js'), script!, ...rest], {
     cwd: mkdtempSync(join(directory, 'killer-')),
-    env: { ...process.env, MQSTORE_MUTANT: mutant.name },
+    // A test that runs out of time has noticed nothing.
+    env: { ...process.env, MQSTORE_MUTANT: mutant.name, TAP_TIMEOUT: String((2 * PATIENCE) / 1000) },
     encoding: 'utf8',
     timeout: PATIENCE,
     maxBuffer: 1 << 30,
