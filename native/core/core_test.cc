@@ -354,6 +354,19 @@ void quiet_populate_makes_pages_present() {
   while (!known.expired()) usleep(1000);
 }
 
+void what_is_unloaded_comes_back() {
+  TemporaryFile file;
+  constexpr std::size_t size = 1 << 20;
+  assert(ftruncate(file.descriptor(), size) == 0);
+  std::shared_ptr<mqstore::Mapping> mapping;
+  assert(mqstore::Mapping::create(file.descriptor(), size, true, &mapping) == 0);
+  for (std::size_t at = 0; at < size; at += 4096) mapping->address()[at] = static_cast<std::uint8_t>(at >> 12);
+  mapping->unload(5000, size - 1);
+  assert(mqstore::drop_cache(file.descriptor(), 0, size) == 0);
+  mapping->read_ahead(0, size);
+  for (std::size_t at = 0; at < size; at += 4096) assert(mapping->address()[at] == static_cast<std::uint8_t>(at >> 12));
+}
+
 void data_ranges_skip_holes() {
   TemporaryFile file;
   constexpr std::int64_t size = 1 << 20;
@@ -378,8 +391,9 @@ void data_ranges_skip_holes() {
 
 void hints_and_syncs_accept_a_file() {
   TemporaryFile file;
-  assert(mqstore::drop_cache(file.descriptor()) == 0);
-  assert(mqstore::drop_cache(-1) == EBADF);
+  assert(mqstore::drop_cache(file.descriptor(), 0, 1 << 20) == 0);
+  assert(mqstore::drop_cache(-1, 0, 4096) == EBADF);
+  assert(mqstore::drop_cache(-1, 4096, 4096) == 0);
   assert(mqstore::sync_file_system(file.descriptor()) == 0);
   assert(mqstore::sync_file_system(-1) == EBADF);
 }
@@ -402,6 +416,7 @@ int main() {
 #endif
   reserve_allocates_blocks();
   quiet_populate_makes_pages_present();
+  what_is_unloaded_comes_back();
   lock_excludes_other_descriptors();
   lock_conflicts_with_a_posix_lock();
   data_ranges_skip_holes();
