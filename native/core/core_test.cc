@@ -22,7 +22,7 @@
 #include "drop_cache.h"
 #include "file_lock.h"
 #include "mapping.h"
-#include "quiet_populate.h"
+#include "populate_ahead.h"
 #include "reserve.h"
 #include "sync_file_system.h"
 
@@ -334,14 +334,14 @@ void lock_conflicts_with_a_posix_lock() {
   for (int end : {ready[0], ready[1], done[0], done[1]}) close(end);
 }
 
-void quiet_populate_makes_pages_present() {
+void populate_ahead_makes_pages_present(bool in_single_pages) {
   constexpr std::size_t size = 3 << 20;
   TemporaryFile file;
   assert(ftruncate(file.descriptor(), size) == 0);
   std::shared_ptr<mqstore::Mapping> mapping;
   assert(mqstore::Mapping::create(file.descriptor(), size, true, &mapping) == 0);
   const std::weak_ptr<mqstore::Mapping> known = mapping;
-  mqstore::populate_quietly(mapping, 5000, size - 1);
+  mqstore::populate_ahead(mapping, 5000, size - 1, in_single_pages);
   std::vector<unsigned char> present(size / 4096);
   const auto are_present = [&] {
     assert(mincore(mapping->address(), size, present.data()) == 0);
@@ -349,7 +349,7 @@ void quiet_populate_makes_pages_present() {
   };
   while (!are_present()) usleep(1000);
   // Whoever has gone is not waited for.
-  for (int request = 0; request < 1000; request++) mqstore::populate_quietly(mapping, 0, size);
+  for (int request = 0; request < 1000; request++) mqstore::populate_ahead(mapping, 0, size, in_single_pages);
   mapping.reset();
   while (!known.expired()) usleep(1000);
 }
@@ -415,7 +415,8 @@ int main() {
   guard_works_when_there_are_no_maps_left();
 #endif
   reserve_allocates_blocks();
-  quiet_populate_makes_pages_present();
+  populate_ahead_makes_pages_present(true);
+  populate_ahead_makes_pages_present(false);
   what_is_unloaded_comes_back();
   lock_excludes_other_descriptors();
   lock_conflicts_with_a_posix_lock();

@@ -13,7 +13,7 @@ struct Work {
   Task task;
   const char* system_call;
   napi_async_work handle = nullptr;
-  napi_deferred deferred = nullptr;  // stays null where nobody waits
+  napi_deferred deferred = nullptr;
   int error = 0;
 };
 
@@ -26,7 +26,7 @@ void complete(napi_env env, napi_status status, void* data) {
   const std::unique_ptr<Work> work(static_cast<Work*>(data));
   napi_delete_async_work(env, work->handle);
   // Cancelled only where the environment goes down, and with it whoever waits.
-  if (work->deferred == nullptr || status == napi_cancelled) return;
+  if (status == napi_cancelled) return;
   if (work->error == 0) {
     napi_value undefined = nullptr;
     napi_get_undefined(env, &undefined);
@@ -65,13 +65,6 @@ napi_value run_with_promise(napi_env env, const char* system_call, Task task) {
     return nullptr;
   }
   return start(env, std::move(work)) ? promise : nullptr;
-}
-
-void run_detached(napi_env env, const char* system_call, Task task) {
-  auto work = std::make_unique<Work>();
-  work->task = std::move(task);
-  work->system_call = system_call;
-  start(env, std::move(work));
 }
 
 }  // namespace mqstore

@@ -13,7 +13,4 @@ using Task = std::function<int()>;
 // @returns a promise, rejected with a system error naming `system_call` where the task fails.
 napi_value run_with_promise(napi_env env, const char* system_call, Task task);
 
-// For hints, whose failure is nobody's concern.
-void run_detached(napi_env env, const char* system_call, Task task);
-
 }  // namespace mqstore

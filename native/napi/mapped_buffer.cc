@@ -1,6 +1,6 @@
 #include "mapped_buffer.h"
 
-#include "../core/quiet_populate.h"
+#include "../core/populate_ahead.h"
 #include "background.h"
 #include "values.h"
 
@@ -144,14 +144,7 @@ napi_value populate_range(napi_env env, napi_callback_info info) {
   Range range;
   bool in_single_pages;
   if (!read_range(env, info, &range) || !Arguments<4>(env, info).read(3, &in_single_pages)) return nullptr;
-  if (in_single_pages) {
-    populate_quietly(range.mapping, range.from, range.to);
-  } else {
-    run_detached(env, "madvise", [range] {
-      range.mapping->populate(range.from, range.to, false);
-      return 0;
-    });
-  }
+  populate_ahead(range.mapping, range.from, range.to, in_single_pages);
   return nullptr;
 }
 

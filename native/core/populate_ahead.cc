@@ -1,4 +1,4 @@
-#include "quiet_populate.h"
+#include "populate_ahead.h"
 
 #if defined(__linux__)
 
@@ -15,7 +15,7 @@ namespace mqstore {
 
 namespace {
 
-constexpr int niceness = 10;
+constexpr int quiet_niceness = 10;
 // A mapping is kept for so much at a time.
 constexpr std::size_t step = 1 << 20;
 
@@ -23,10 +23,13 @@ struct Request {
   std::weak_ptr<Mapping> mapping;
   std::size_t from;
   std::size_t to;
+  bool in_single_pages;
 };
 
-class QuietThread {
+class PopulateThread {
  public:
+  explicit PopulateThread(int niceness) : niceness_(niceness) {}
+
   void add(Request request) {
     {
       const std::lock_guard<std::mutex> lock(mutex_);
@@ -50,7 +53,7 @@ class QuietThread {
   [[noreturn]] void run() {
     // Of this thread alone. It cannot be taken back, hence a thread of its own; and it is no more than that: who waits for memory to be
     // mapped waits for it as well, however busy the machine is.
-    setpriority(PRIO_PROCESS, 0, niceness);
+    if (niceness_ != 0) setpriority(PRIO_PROCESS, 0, niceness_);
     for (;;) populate(next());
   }
 
@@ -66,10 +69,11 @@ class QuietThread {
     for (std::size_t from = request.from; from < request.to; from += step) {
       const std::shared_ptr<Mapping> mapping = request.mapping.lock();
       if (mapping == nullptr) return;
-      mapping->populate(from, std::min(from + step, request.to), true);
+      mapping->populate(from, std::min(from + step, request.to), request.in_single_pages);
     }
   }
 
+  const int niceness_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<Request> requests_;
@@ -78,10 +82,11 @@ class QuietThread {
 
 }  // namespace
 
-void populate_quietly(const std::shared_ptr<Mapping>& mapping, std::size_t from, std::size_t to) {
-  // Never destroyed: its thread goes on until the process ends.
-  static QuietThread* const thread = new QuietThread;
-  thread->add({mapping, from, to});
+void populate_ahead(const std::shared_ptr<Mapping>& mapping, std::size_t from, std::size_t to, bool in_single_pages) {
+  // Never destroyed: their threads go on until the process ends.
+  static PopulateThread* const quiet = new PopulateThread(quiet_niceness);
+  static PopulateThread* const prompt = new PopulateThread(0);
+  (in_single_pages ? quiet : prompt)->add({mapping, from, to, in_single_pages});
 }
 
 }  // namespace mqstore
